@@ -1,0 +1,37 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+OFFICIAL := .venv-official
+
+.PHONY: help demo test lint official-client clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+# The official client pins an old urllib3, so it gets an environment of its own; only one test uses it.
+$(OFFICIAL)/.installed: constraints-official.txt
+	$(PYTHON) -m venv $(OFFICIAL)
+	$(OFFICIAL)/bin/python -m pip install --quiet -c constraints-official.txt dataforseo-client
+	touch $@
+
+demo: $(VENV)/.installed ## live through three simulated days in under a minute
+	$(VENV)/bin/readyd demo
+
+official-client: $(OFFICIAL)/.installed ## install the official client beside ours, for one test
+
+lint: $(VENV)/.installed ## style, types, import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: lint official-client ## every check and every test
+	$(VENV)/bin/pytest
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) $(OFFICIAL) build dist *.egg-info demo-ledger

@@ -1,0 +1,1 @@
+"""The program around the ledger: it looks, decides, collects and warns."""

@@ -1,0 +1,5 @@
+"""`python -m daemon` is `readyd`."""
+
+from daemon.cli import main
+
+main()

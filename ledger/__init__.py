@@ -1,0 +1,1 @@
+"""The ledger of posted tasks: one SQLite file, its states, its history. Does not know the daemon."""
