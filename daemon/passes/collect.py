@@ -1,0 +1,202 @@
+"""The collect pass: a steady refill of GETs, the most urgent task first, never more than the budget allows.
+
+Does not decide what an answer means for a task (`policy.answers`) and does not write (`recorder`).
+"""
+
+import asyncio
+import contextlib
+
+from daemon.dataforseo.catalogue import get_path, usual_variant
+from daemon.dataforseo.client import Fetched as Download
+from daemon.dataforseo.codes import Kind
+from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
+from daemon.passes.queue import Queue
+from daemon.passes.recorder import GROUP, WAIT_S, Fetched, Recorder
+from daemon.passes.remote import kind_of
+from daemon.passes.tools import Tools
+from daemon.policy import choices
+from daemon.policy.answers import Answer, AnswerKind
+from ledger.errors import LedgerError
+from ledger.records import Body, Candidate
+
+LEDGER_REST_MS = 30_000
+"""After the ledger could not be written, collecting rests: a GET now would only be repeated later."""
+
+KINDS: dict[Kind, AnswerKind] = {
+    Kind.OK: AnswerKind.DONE,
+    Kind.EMPTY: AnswerKind.EMPTY,
+    Kind.PARTIAL: AnswerKind.PARTIAL,
+    Kind.PENDING: AnswerKind.PENDING,
+    Kind.DEAD: AnswerKind.FAILED,
+    Kind.EXPIRED: AnswerKind.EXPIRED,
+    Kind.NOT_FOUND: AnswerKind.NOT_FOUND,
+    Kind.ACCOUNT: AnswerKind.ACCOUNT,
+    Kind.THROTTLE: AnswerKind.THROTTLED,
+    Kind.RETRY: AnswerKind.RETRY,
+    Kind.REQUEST: AnswerKind.REQUEST,
+    Kind.UNKNOWN: AnswerKind.UNKNOWN,
+}
+"""The remote's word for an answer, in policy's words."""
+
+WITH_BODY = frozenset({AnswerKind.DONE, AnswerKind.EMPTY, AnswerKind.PARTIAL})
+
+
+class Collector:
+    """Keeps up to `lanes` GETs under way. `refresh` tells it that there may be something new."""
+
+    def __init__(self, tools: Tools, *, lanes: int) -> None:
+        """Prepare; nothing is fetched before `run` or `drain`."""
+        self._tools = tools
+        self._lanes = lanes
+        self._queue = Queue(tools)
+        self._recorder = Recorder(tools)
+        self._held: set[str] = set()  # ids under way or not durable yet
+        self._running: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._rest_until = 0  # monotonic ms
+
+    def wake(self) -> None:
+        """Look again now: a slot may be free, or it is time to stop."""
+        self._woken.set()
+
+    def refresh(self) -> None:
+        """Order the queue anew: the ledger has news."""
+        self._queue.refresh()
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fetch until `stop`; then wait for what is under way and make it durable."""
+        while not stop.is_set():
+            self._woken.clear()
+            pause = self._start_next()
+            if pause and not stop.is_set():
+                await self._rest(pause)
+        await self._settle_down()
+
+    async def drain(self) -> None:
+        """Fetch until nothing is worth a GET now (for `run --once`)."""
+        self._queue.refresh()
+        while True:
+            self._woken.clear()
+            pause = self._start_next(until_empty=True)
+            if pause is None:
+                break
+            if pause:
+                await self._rest(pause)
+        await self._settle_down()
+
+    def flush(self) -> None:
+        """Make everything in hand durable now."""
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        try:
+            self._held.difference_update(self._recorder.flush())
+        except LedgerError as error:
+            # The tasks are still outstanding in the ledger; they are fetched again by id.
+            self._held = {task.get_name() for task in self._running}
+            self._rest_until = self._tools.ticks() + LEDGER_REST_MS
+            self._tools.remote.ledger_trouble = str(error)
+            self._tools.log.error("ledger.trouble", job="collect", problem=str(error))
+        else:
+            if self._rest_until <= self._tools.ticks():
+                self._tools.remote.ledger_trouble = None
+
+    def _start_next(self, *, until_empty: bool = False) -> int | None:
+        """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
+        tools, ticks = self._tools, self._tools.ticks()
+        pause = max(tools.remote.pause_ms(ticks), self._rest_until - ticks, 0)
+        if pause and until_empty and not self._running:
+            return None
+        # While the remote is in trouble, one call at a time finds out whether it is back.
+        lanes = 1 if tools.remote.failures else self._lanes
+        if not pause and len(self._running) >= lanes:
+            pause = 60_000  # a finished GET wakes us
+        pause = pause or tools.general.wait_ms(ticks)
+        if pause:
+            return pause
+        task = self._queue.pop(self._held, tools.general.rate_per_ms(ticks))
+        if task is None:
+            if until_empty and not self._running:
+                return None
+            return self._queue.rest_ms()
+        tools.general.take(ticks)
+        self._start(task)
+        return 0
+
+    def _start(self, task: Candidate) -> None:
+        self._held.add(task.id)
+        running = asyncio.create_task(self._fetch(task), name=task.id)
+        self._running.add(running)
+        running.add_done_callback(self._finished)
+
+    def _finished(self, running: asyncio.Task[None]) -> None:
+        self._running.discard(running)
+        self._woken.set()
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self._held.discard(running.get_name())
+            self._tools.log.error("collect.bug", task=running.get_name(), exc_info=error)
+
+    async def _rest(self, pause_ms: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_ms / 1000):
+                await self._woken.wait()
+
+    async def _settle_down(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running)
+        self.flush()
+
+    async def _fetch(self, task: Candidate) -> None:
+        path, variant = self._path_of(task)
+        if path is None:
+            message = f"no task_get path is known for function {task.function}"
+            self._keep(Fetched(task, Answer(AnswerKind.REQUEST, None, message), None))
+            return
+        try:
+            download = await self._tools.client.fetch(path, task.id)
+        except (Garbled, TooLarge) as error:
+            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, error.code, str(error)), None))
+        except RequestRefused as error:
+            self._keep(Fetched(task, Answer(AnswerKind.REQUEST, error.code, str(error)), None))
+        except RemoteError as error:
+            self._troubled(task, error)
+        else:
+            self._tools.remote.well()
+            self._keep(self._read(task, variant, download))
+
+    def _path_of(self, task: Candidate) -> tuple[str | None, str]:
+        """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""
+        wish = task.variant or choices.variant_of(task.function, task.tag, self._tools.rules)
+        variant = wish or usual_variant(task.function)
+        path = get_path(task.function, variant, task.id)
+        if task.endpoint is not None and (path is None or task.attempts % 2 == 1):
+            return task.endpoint, variant
+        return path, variant
+
+    def _read(self, task: Candidate, variant: str, download: Download) -> Fetched:
+        answer = download.answer
+        kind = KINDS[answer.kind]
+        body = None
+        if kind in WITH_BODY:
+            code = answer.code or 0
+            body = Body(task.id, variant, download.gzip, download.size, code, self._tools.now())
+        return Fetched(task, Answer(kind, answer.code, answer.message), body)
+
+    def _troubled(self, task: Candidate, error: RemoteError) -> None:
+        tools = self._tools
+        tools.remote.troubled(error, now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
+        kind = kind_of(error)
+        if kind is AnswerKind.THROTTLED:
+            tools.general.tighten(tools.ticks())
+        if tools.remote.failures == 1:
+            tools.log.warning("remote.trouble", kind=str(kind), problem=str(error))
+        self._keep(Fetched(task, Answer(kind, error.code, str(error)), None))
+
+    def _keep(self, fetched: Fetched) -> None:
+        self._recorder.add(fetched)
+        if len(self._recorder) >= GROUP:
+            self.flush()
+        elif self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(WAIT_S, self.flush)

@@ -1,0 +1,75 @@
+"""The collecting queue: which task a free slot should fetch. Reads the ledger, orders by policy, fetches nothing."""
+
+from collections import deque
+from collections.abc import Container, Mapping
+
+from daemon.passes.tools import Tools
+from daemon.policy import expiry, listing, priority, probing
+from daemon.policy.priority import Ranked
+from ledger.records import Candidate, Look
+
+FRESH_MS = 10_000
+"""An order older than this is made anew while tasks wait in it: new sightings and deadlines change it."""
+
+IDLE_MS = 30_000
+"""With nothing to fetch, the ledger is asked again this often: time alone makes some tasks worth a GET."""
+
+
+class Queue:
+    """Hands out the most urgent task that is worth a GET now; `refresh` makes it look again."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Start empty; the first `pop` fills it."""
+        self._tools = tools
+        self._ordered: deque[Candidate] = deque()
+        self._stale_at = 0  # monotonic ms
+
+    def refresh(self) -> None:
+        """Order anew at the next `pop`."""
+        self._stale_at = 0
+
+    def pop(self, held: Container[str], rate_per_ms: float) -> Candidate | None:
+        """Return the most urgent task worth a GET that is not in `held`, or None."""
+        ticks = self._tools.ticks()
+        if ticks >= self._stale_at:
+            self._fill(held, rate_per_ms)
+            self._stale_at = ticks + (FRESH_MS if self._ordered else IDLE_MS)
+        return self._ordered.popleft() if self._ordered else None
+
+    def rest_ms(self) -> int:
+        """How long an empty queue may be left alone: until the next retry is due, at most `IDLE_MS`."""
+        now = self._tools.now()
+        due = self._tools.ledger.tasks.next_due(now)
+        look_again = max(0, self._stale_at - self._tools.ticks())
+        if due is not None and due - now <= look_again:
+            self.refresh()
+            return max(1, due - now)
+        return max(1, look_again)
+
+    def _fill(self, held: Container[str], rate_per_ms: float) -> None:
+        tools, now = self._tools, self._tools.now()
+        looks = tools.ledger.polls.looks()
+        rows: dict[str, Candidate] = {}
+        ranked: list[Ranked] = []
+        for task in tools.ledger.tasks.candidates(now):
+            if task.id in held:
+                continue
+            clear_at = self._clear_at(task.function, looks)
+            if probing.why_get(task, now, clear_at, tools.rules) is None:
+                continue
+            rows[task.id] = task
+            ranked.append(self._rank(task, clear_at))
+        self._ordered = deque(rows[one.id] for one in priority.order(ranked, now, rate_per_ms))
+
+    def _clear_at(self, function: str, looks: Mapping[str, Look]) -> int | None:
+        return listing.clear_at(function, looks, self._tools.scopes)
+
+    def _rank(self, task: Candidate, clear_at: int | None) -> Ranked:
+        rules = self._tools.rules
+        earliest, _ = expiry.interval_of(task, clear_at, rules)
+        return Ranked(
+            id=task.id,
+            priority=task.priority,
+            deadline_at=expiry.visibility_deadline(earliest, rules),
+            retention_at=expiry.retention_deadline(task.posted_at, task.variant, rules),
+        )

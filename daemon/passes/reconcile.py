@@ -1,0 +1,152 @@
+"""The reconcile pass: ask the listings that policy says, and write down what their windows showed.
+
+Does not collect, does not warn, and does not know how a listing looks on the wire.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from daemon.dataforseo.catalogue import LISTINGS
+from daemon.dataforseo.errors import RemoteError
+from daemon.dataforseo.wire import ListingAnswer
+from daemon.passes import blocking
+from daemon.passes.remote import kind_of
+from daemon.passes.tools import Tools
+from daemon.policy import choices, listing, window
+from daemon.policy.listing import Ask
+from ledger.records import PrioritySource, Sighting
+
+REPLAN_MS = 30_000
+"""Tasks are also recorded by other processes; so a plan is made anew at least this often."""
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Remembers only when the next plan is worth making; everything else is in the ledger."""
+
+    tools: Tools
+    on_change: Callable[[], None]  # called when there is something new to collect
+    _plan_again_at: int = 0  # monotonic ms
+
+    async def run(self) -> int:
+        """Ask every listing that is due; return how many were asked."""
+        tools = self.tools
+        if tools.ticks() < self._plan_again_at or tools.remote.pause_ms(tools.ticks()):
+            return 0
+        self._apply_priority_rules()
+        asked = 0
+        while (ask := self._next(tools.now())) is not None:
+            if wait := tools.lists.wait_ms(tools.ticks()):
+                self._plan_again_at = tools.ticks() + wait
+                break
+            await self._ask(ask)
+            asked += 1
+            if tools.remote.pause_ms(tools.ticks()):
+                break
+        return asked
+
+    def forget_plan(self) -> None:
+        """Plan again at the next wake, whatever was planned before."""
+        self._plan_again_at = 0
+
+    def _next(self, now: int) -> Ask | None:
+        asks = listing.plan(
+            self.tools.ledger.tasks.outstanding(),
+            self.tools.ledger.polls.looks(),
+            self.tools.scopes,
+            now,
+            self.tools.rules,
+        )
+        if asks and asks[0].due_at <= now:
+            return asks[0]
+        wait = min(REPLAN_MS, asks[0].due_at - now) if asks else REPLAN_MS
+        self._plan_again_at = self.tools.ticks() + wait
+        return None
+
+    async def _ask(self, ask: Ask) -> None:
+        tools = self.tools
+        tools.lists.take(tools.ticks())
+        tools.general.take(tools.ticks())
+        poll_id = tools.ledger.polls.begin(ask.listing, ask.why, tools.now())
+        try:
+            answer = await tools.client.list_ready(LISTINGS[ask.listing])
+        except RemoteError as error:
+            self._failed(poll_id, ask, error)
+            return
+        tools.remote.well()
+        self._answered(poll_id, ask, answer)
+
+    def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:
+        tools, now = self.tools, self.tools.now()
+        tools.remote.troubled(error, now=now, ticks=tools.ticks(), rules=tools.rules)
+        outcome = str(kind_of(error))
+        tools.ledger.close_poll(poll_id, ask.listing, outcome=outcome, code=error.code, at=now)
+        if tools.remote.throttled_at == now:
+            tools.lists.tighten(tools.ticks())
+        tools.log.warning("listing.unanswered", listing=ask.listing, outcome=outcome, problem=str(error))
+
+    def _answered(self, poll_id: int, ask: Ask, answer: ListingAnswer) -> None:
+        tools, now = self.tools, self.tools.now()
+        rows = _newest_of_each(answer.rows)
+        known = tools.ledger.tasks.states_of([row.task_id for row in rows])
+        strangers = [row for row in rows if row.task_id not in known]
+        adopted = [row for row in strangers if choices.adopted(row, tools.rules)]
+        seen = window.read_window(rows, answer.row_count, tools.rules)
+        clear = not seen.saturated and not self._suspicious(ask.listing, len(rows), now)
+        outcome = tools.ledger.record_look(
+            poll_id,
+            ask.listing,
+            rows,
+            adopted,
+            saturated=seen.saturated,
+            rows=answer.row_count,
+            foreign=len(strangers) - len(adopted),
+            clear=clear,
+            lag_ms=tools.rules.list_lag_ms,
+            at=now,
+        )
+        tools.ledger.facts.put("last_good_poll", str(now), now)
+        if adopted:
+            self._apply_priority_rules()
+        blocked = blocking.run(tools, now)
+        self._say(ask, answer, len(outcome.ready), len(strangers) - len(adopted), saturated=seen.saturated)
+        if outcome.ready or blocked:
+            self.on_change()
+
+    def _suspicious(self, path: str, rows: int, now: int) -> bool:
+        """Treat a sudden emptiness as an alarm: it is kept for the review, and proves nothing."""
+        tools = self.tools
+        scope = next(scope for scope in tools.scopes if scope.listing == path)
+        look = tools.ledger.polls.looks().get(path)
+        outstanding = tools.ledger.tasks.outstanding()
+        if window.suspiciously_empty(rows, look, outstanding, scope, now, tools.rules):
+            tools.remote.empty_lists.setdefault(path, now)
+            return True
+        tools.remote.empty_lists.pop(path, None)
+        return False
+
+    def _apply_priority_rules(self) -> None:
+        tools = self.tools
+        rows = tools.ledger.tasks.unruled()
+        changes = [
+            (task_id, choices.priority_of(function, tag, priority, tools.rules))
+            for task_id, function, tag, priority in rows
+        ]
+        if changes:
+            tools.ledger.tasks.set_priorities(changes, PrioritySource.RULE)
+
+    def _say(self, ask: Ask, answer: ListingAnswer, ready: int, foreign: int, *, saturated: bool) -> None:
+        log = self.tools.log.bind(listing=ask.listing, why=str(ask.why), rows=answer.row_count)
+        for problem in answer.problems[:3]:
+            log.warning("listing.oddity", problem=problem)
+        if saturated:
+            log.warning("listing.saturated", ready=ready, foreign=foreign)
+        elif ready:
+            log.info("listing.read", ready=ready, foreign=foreign)
+        else:
+            log.debug("listing.read", ready=0, foreign=foreign)
+
+
+def _newest_of_each(rows: tuple[Sighting, ...]) -> list[Sighting]:
+    """Keep one row per id: a window may show a task twice (the remote does not promise otherwise)."""
+    return list({row.task_id: row for row in rows}.values())

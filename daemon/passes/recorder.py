@@ -1,0 +1,81 @@
+"""Makes results durable in small groups: bodies first, states second. Does not fetch and does not choose.
+
+A crash between the two commits costs one repeated GET by id, never a result.
+"""
+
+from dataclasses import dataclass
+
+from daemon.passes.tools import Tools
+from daemon.policy.answers import Answer, decide
+from ledger.errors import LedgerError
+from ledger.records import Body, Candidate, Postponement, Settlement, State
+
+GROUP = 30
+"""Results that share a commit; more would only make a crash dearer."""
+
+WAIT_S = 0.25
+"""How long a finished result may wait for company before it is made durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One finished GET: what was asked, what was answered, and the body when there is one to keep."""
+
+    task: Candidate
+    answer: Answer
+    body: Body | None
+
+
+class Recorder:
+    """Holds finished GETs until they are durable; `held` are the ids nobody should ask for again meanwhile."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Start with nothing in hand."""
+        self._tools = tools
+        self._group: list[Fetched] = []
+
+    def __len__(self) -> int:
+        """Count the finished GETs that are not durable yet."""
+        return len(self._group)
+
+    def add(self, fetched: Fetched) -> None:
+        """Take one finished GET in hand."""
+        self._group.append(fetched)
+
+    def flush(self) -> list[str]:
+        """Make everything in hand durable and return its ids; on a ledger failure they stay as they were.
+
+        Raises:
+            LedgerError: nothing is forgotten; the tasks are still outstanding and will be fetched again by id.
+        """
+        group, self._group = self._group, []
+        if not group:
+            return []
+        now = self._tools.now()
+        kept = [one.body for one in group if one.body is not None]
+        decisions = [decide(one.task, one.answer, now, self._tools.rules) for one in group]
+        ledger = self._tools.ledger
+        if kept:
+            ledger.save_bodies(kept)
+        settled = ledger.settle([one for one in decisions if isinstance(one, Settlement)])
+        ledger.postpone([one for one in decisions if isinstance(one, Postponement)])
+        self._say(decisions, settled, sum(len(body.gzip) for body in kept))
+        return [one.task.id for one in group]
+
+    def _say(
+        self, decisions: list[Settlement | Postponement], settled: tuple[str, ...], size: int
+    ) -> None:
+        done = set(settled)
+        ends = [one for one in decisions if isinstance(one, Settlement) and one.task_id in done]
+        home = [one.task_id for one in ends if one.to in (State.COLLECTED, State.DELIVERED)]
+        log = self._tools.log
+        if home:
+            log.info("results.collected", count=len(home), bytes=size, tasks=home[:5])
+        for one in ends:
+            if one.to is State.FAILED:
+                log.warning("task.failed", task=one.task_id, code=one.code, message=one.message)
+            elif one.to is State.LOST:
+                log.critical("task.lost", task=one.task_id, reason=str(one.reason), code=one.code)
+
+
+__all__ = ["GROUP", "WAIT_S", "Fetched", "LedgerError", "Recorder"]

@@ -1,0 +1,37 @@
+"""What a pass works with, handed in once by the composition root. Decides nothing and does nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from daemon.clock import Clock
+from daemon.dataforseo.client import Client
+from daemon.logs import Logger
+from daemon.passes.remote import Remote
+from daemon.policy.budget import Limiter
+from daemon.policy.listing import Scope
+from daemon.policy.rules import Rules
+from ledger.store import Ledger
+
+
+@dataclass(slots=True)
+class Tools:
+    """The collaborators of every pass. `lists` and `general` are the two budgets of calls per minute."""
+
+    ledger: Ledger
+    client: Client
+    clock: Clock
+    rules: Rules
+    scopes: Sequence[Scope]
+    lists: Limiter
+    general: Limiter
+    log: Logger
+    follow_account: bool = True  # the general budget follows what user_data says
+    remote: Remote = field(default_factory=Remote)
+
+    def now(self) -> int:
+        """Return the wall clock, UTC ms: what deadlines and history are written in."""
+        return self.clock.now()
+
+    def ticks(self) -> int:
+        """Return the monotonic clock in ms: what budgets and pauses count in, whatever the wall clock does."""
+        return round(self.clock.monotonic() * 1000)

@@ -1,0 +1,175 @@
+"""The long-running process: who wakes which pass, how it starts and how it ends.
+
+APScheduler only wakes passes: each pass runs in a loop of its own, so that a late tick, an overrun or a stop
+never cancels work half done (APScheduler 3.11 drops runs later than its grace time and cancels running
+coroutines on shutdown). Knows no SQL, no URL and no rule.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from daemon.notify import Notifier
+from daemon.passes import account, maintain, reconcile, review
+from daemon.passes.collect import Collector
+from daemon.passes.tools import Tools
+from ledger.errors import LedgerError
+from ledger.times import as_text
+
+TICK_S = 5
+REVIEW_S = 30
+ACCOUNT_S = 3600
+MAINTAIN_S = 3600
+STOP_S = 8
+"""How long a stop waits for answers under way; systemd and people expect an end within ten seconds."""
+
+CLOCK_STEP_S = 5
+"""A wall clock that moved this much against the monotonic one was set, not drifting."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """One pass in a loop of its own: it runs when woken, and a failure ends the run, never the loop."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    failures: int = 0
+
+    def wake(self) -> None:
+        """Ask for one run; several wishes during a run become one."""
+        self.woken.set()
+
+    async def forever(self, stop: asyncio.Event, tools: Tools) -> None:
+        """Run once at start, then each time it is woken, until `stop`."""
+        self.woken.set()
+        while True:
+            await self.woken.wait()
+            self.woken.clear()
+            if stop.is_set():
+                return
+            await self._once(tools)
+
+    async def _once(self, tools: Tools) -> None:
+        try:
+            await self.run()
+            self.failures = 0
+        except LedgerError as error:
+            self.failures += 1
+            tools.remote.ledger_trouble = str(error)
+            tools.log.error("ledger.trouble", job=self.name, problem=str(error))
+        except Exception:
+            self.failures += 1
+            tools.log.exception("pass.failed", job=self.name, failures=self.failures)
+
+
+class Service:
+    """Wires passes to ticks, signals and systemd, and ends them cleanly."""
+
+    def __init__(self, tools: Tools, *, lanes: int, notifier: Notifier | None = None) -> None:
+        """Prepare the loops; nothing runs yet."""
+        self.tools = tools
+        self.stop = asyncio.Event()
+        self.collector = Collector(tools, lanes=lanes)
+        self._notifier = notifier or Notifier({})
+        self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
+        self._loops = {
+            "reconcile": Loop("reconcile", self._reconcile),
+            "review": Loop("review", self._review),
+            "account": Loop("account", lambda: account.ask(tools)),
+            "maintain": Loop("maintain", self._maintain),
+        }
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._step_s: float | None = None
+
+    async def run(self) -> None:
+        """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
+        self._start_ticks()
+        loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
+        loops.append(asyncio.create_task(self.collector.run(self.stop)))
+        self._record_start()
+        self._notifier.ready()
+        try:
+            await self.stop.wait()
+        finally:
+            await self._end(loops)
+
+    def ask_to_stop(self) -> None:
+        """Let every loop end after what it is doing; safe to call from a signal handler of the loop."""
+        self.stop.set()
+        for loop in self._loops.values():
+            loop.wake()
+        self.collector.wake()
+
+    def _start_ticks(self) -> None:
+        for name, seconds in (
+            ("reconcile", TICK_S),
+            ("review", REVIEW_S),
+            ("account", ACCOUNT_S),
+            ("maintain", MAINTAIN_S),
+        ):
+            self._scheduler.add_job(self._loops[name].wake, "interval", seconds=seconds, id=name)
+        self._scheduler.start()
+        self._watch_clock()
+
+    def _record_start(self) -> None:
+        now = self.tools.now()
+        self.tools.ledger.facts.put("daemon_started", str(now), now)
+        self.tools.ledger.facts.put("pid", str(os.getpid()), now)
+        self.tools.log.info("service.started", ledger=str(self.tools.ledger.path), sqlite=self.tools.ledger.engine.version)
+        if self.tools.ledger.engine.warning:
+            self.tools.log.warning("engine.warning", problem=self.tools.ledger.engine.warning)
+
+    async def _reconcile(self) -> None:
+        await self._reconciler.run()
+        # Fed by what it is there to watch: a pass that looked at the lists, or found that none is due.
+        self._notifier.watchdog()
+
+    async def _review(self) -> None:
+        summary = review.run(self.tools)
+        self._notifier.status(summary)
+
+    async def _maintain(self) -> None:
+        maintain.run(self.tools)
+
+    def _watch_clock(self) -> None:
+        """Re-anchor the ticks when somebody sets the wall clock: APScheduler's next run is a wall instant."""
+        offset = self.tools.now() / 1000 - self.tools.clock.monotonic()
+        if self._step_s is not None and abs(offset - self._step_s) > CLOCK_STEP_S:
+            self.tools.log.warning(
+                "clock.stepped", seconds=round(offset - self._step_s), now=as_text(self.tools.now())
+            )
+            for job in self._scheduler.get_jobs():
+                job.reschedule(job.trigger)
+        self._step_s = offset
+        self._clock_timer = asyncio.get_running_loop().call_later(TICK_S, self._watch_clock)
+
+    async def _end(self, loops: list[asyncio.Task[None]]) -> None:
+        self._notifier.stopping()
+        self._clock_timer.cancel()
+        self._scheduler.shutdown(wait=False)
+        self.ask_to_stop()
+        _, late = await asyncio.wait(loops, timeout=STOP_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        self.collector.flush()
+        await self.tools.client.aclose()
+        self.tools.log.info("service.stopped", abandoned=len(late))
+
+
+def stop_on_signals(service: Service) -> None:
+    """Let SIGTERM and SIGINT end the service; handlers only set flags."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, service.ask_to_stop)
