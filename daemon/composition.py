@@ -1,0 +1,54 @@
+"""Builds what a pass works with, from settings: the one place that knows which part goes where."""
+
+from collections.abc import Callable
+
+import httpx
+
+from daemon import logs
+from daemon.clock import Clock
+from daemon.dataforseo import catalogue
+from daemon.dataforseo.client import Client
+from daemon.passes.tools import Tools
+from daemon.policy.budget import Limit, Limiter
+from daemon.policy.listing import Scope
+from daemon.settings import Settings
+from ledger.store import Ledger
+
+MINUTE_MS = 60_000
+GENERAL_LIMIT = 2_000
+"""Requests a minute until user_data says more; raised to 10,000 for most accounts in 2026-10, but not for all."""
+
+
+def scopes() -> tuple[Scope, ...]:
+    """Tell policy which functions each listing covers; the umbrella and the type lists of an API are a family."""
+    return tuple(
+        Scope(listing.path, listing.functions, listing.umbrella, listing.api)
+        for listing in catalogue.LISTINGS.values()
+    )
+
+
+def build_tools(
+    settings: Settings,
+    ledger: Ledger,
+    clock: Clock,
+    *,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+) -> Tools:
+    """Wire the collaborators of every pass."""
+    login, password = settings.credentials()
+    now, ticks = clock.now(), round(clock.monotonic() * 1000)
+    # Calls of the last minute, made before a restart, still count: they are in the ledger.
+    asked = [ticks - (now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
+    return Tools(
+        ledger=ledger,
+        client=Client(settings.base_url, login, password, lanes=settings.lanes, transport=transport),
+        clock=clock,
+        rules=settings.rules,
+        scopes=scopes(),
+        lists=Limiter(Limit(settings.tasks_ready_limit, MINUTE_MS), settings.share, asked),
+        general=Limiter(Limit(settings.general_limit or GENERAL_LIMIT, MINUTE_MS), settings.share),
+        log=logs.get_logger(),
+        follow_account=settings.general_limit is None,
+    )
+
+
