@@ -1,0 +1,165 @@
+"""Functions and listings of the remote, read from `catalogue.toml`. Knows paths; knows no answer."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+PLAIN = "plain"
+SUMMARY = "summary"
+
+VARIANTS = ("advanced", PLAIN, "json", SUMMARY, "regular", "html")
+"""Every form of a result, the most useful first: `regular` lacks the SERP features that `advanced` has."""
+
+DAY_MS = 86_400_000
+HTML_RETENTION_MS = 7 * DAY_MS
+RETENTION_MS = 30 * DAY_MS
+
+ON_PAGE = "on_page"
+"""The function of an OnPage crawl: the API itself, for its path is /v3/on_page/task_post."""
+
+MAX_ENDPOINT = 512
+"""Longest path that is followed; a documented one has fewer than 120 characters."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
+_NAME = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a task is posted to, and what its task_post takes."""
+
+    name: str  # "serp/google/organic"
+    api: str  # "serp"
+    shape: str  # of its rows in the lists, "A" to "G"
+    variants: tuple[str, ...]  # task_get variants
+    priority: bool
+    tag: bool
+    pingback: bool
+    postback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One tasks_ready URL and its scope."""
+
+    path: str  # "/v3/serp/tasks_ready"
+    api: str
+    functions: frozenset[str]
+    umbrella: bool  # covers all functions of its API
+    shape: str  # of its rows
+
+    @property
+    def only_function(self) -> str | None:
+        """Name the function of a list that covers just one."""
+        return next(iter(self.functions)) if len(self.functions) == 1 else None
+
+
+def usual_variant(function: str) -> str:
+    """Name the variant that is fetched unless somebody wishes another; `advanced` where nothing is known."""
+    known = FUNCTIONS.get(function)
+    if known is None:
+        return "advanced"
+    return next(variant for variant in VARIANTS if variant in known.variants)
+
+
+def retention_ms(variant: str) -> int:
+    """How long after posting the remote keeps a result of this variant."""
+    return HTML_RETENTION_MS if variant == "html" else RETENTION_MS
+
+
+def get_path(function: str, variant: str, task_id: str) -> str | None:
+    """Give the path that fetches a result, or None when the function has no such variant or is not known."""
+    known = FUNCTIONS.get(function)
+    if known is None or variant not in known.variants or not is_task_id(task_id):
+        return None
+    if variant == SUMMARY:
+        return f"/v3/{function}/summary/{task_id}"
+    if variant == PLAIN:
+        return f"/v3/{function}/task_get/{task_id}"
+    return f"/v3/{function}/task_get/{variant}/{task_id}"
+
+
+def is_task_id(text: str) -> bool:
+    """Say whether a text can be a task id: opaque, but one plain segment of a path."""
+    return _SEGMENT.fullmatch(text) is not None
+
+
+def is_endpoint(path: str) -> bool:
+    """Say whether a path stays within the API: below /v3/, without host, query, `..` or odd characters."""
+    return (
+        path.startswith("/v3/")
+        and len(path) <= MAX_ENDPOINT
+        and all(is_task_id(segment) for segment in path[1:].split("/"))
+    )
+
+
+def id_of_endpoint(endpoint: str) -> str:
+    """Name the task that an endpoint is about: its last segment."""
+    return endpoint.rsplit("/", 1)[-1]
+
+
+def function_of_endpoint(endpoint: str) -> str | None:
+    """Name the function of a result path, known to the catalogue or not: retired ones are still listed."""
+    head, _ = _split(endpoint)
+    return "/".join(head) if head and all(_NAME.fullmatch(segment) for segment in head) else None
+
+
+def variant_of_endpoint(endpoint: str) -> str | None:
+    """Name the variant that a result path fetches."""
+    head, tail = _split(endpoint)
+    if head == [ON_PAGE] and len(tail) == 2:
+        return SUMMARY
+    return {2: PLAIN, 3: tail[1]}.get(len(tail)) if tail else None
+
+
+def _split(endpoint: str) -> tuple[list[str], list[str]]:
+    """Cut a result path before its verb: (function, verb and the rest); two empty lists if it has none."""
+    if not is_endpoint(endpoint):
+        return [], []
+    segments = endpoint.split("/")[2:]
+    verb = "summary" if segments[:2] == [ON_PAGE, "summary"] else "task_get"
+    if verb not in segments:
+        return [], []
+    cut = segments.index(verb)
+    return segments[:cut], segments[cut:]
+
+
+def _groups() -> list[dict[str, Any]]:
+    text = resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8")
+    groups: list[dict[str, Any]] = tomllib.loads(text)["group"]
+    return groups
+
+
+def _functions(groups: list[dict[str, Any]]) -> Iterator[Function]:
+    for group in groups:
+        for name, variants in group["functions"].items():
+            yield Function(
+                name="/".join(filter(None, (group["api"], name))),
+                variants=tuple(variants),
+                **{key: group[key] for key in ("api", "shape", "priority", "tag", "pingback", "postback")},
+            )
+
+
+def _listings(groups: list[dict[str, Any]], functions: Mapping[str, Function]) -> Iterator[Listing]:
+    for one in functions.values():
+        yield Listing(
+            f"/v3/{one.name}/tasks_ready", one.api, frozenset({one.name}), umbrella=False, shape=one.shape
+        )
+    for group in groups:
+        if group["umbrella"]:
+            api = group["api"]
+            scope = frozenset(one.name for one in functions.values() if one.api == api)
+            yield Listing(f"/v3/{api}/tasks_ready", api, scope, umbrella=True, shape=group["shape"])
+
+
+_GROUPS = _groups()
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType({one.name: one for one in _functions(_GROUPS)})
+"""Every documented function with a Standard queue, by name."""
+
+LISTINGS: Mapping[str, Listing] = MappingProxyType({one.path: one for one in _listings(_GROUPS, FUNCTIONS)})
+"""Every documented Tasks Ready list, by path: the type lists, then the umbrellas."""
