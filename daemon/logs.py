@@ -5,6 +5,7 @@ keys `at`, `level`, `event` and `exception` belong to this file. `priority=1` on
 priority (0 to 7) in the journal; a task's own priority therefore goes by another key.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -43,7 +44,7 @@ def configure(
     there, for people on a terminal, and JSON Lines otherwise. May be called again; the last call counts.
     """
     form = _form_of(stream, environ) if format == "auto" else format
-    render = {"console": _console(stream, environ), "journal": _journal, "json": _json_line}[form]
+    render = _console(stream, environ) if form == "console" else _RENDERERS[form]
     lines = _Lines(stream)
     structlog.configure(
         processors=[
@@ -84,14 +85,21 @@ def hide_credentials(login: str, password: str) -> None:
 
 def _form_of(stream: TextIO, environ: Mapping[str, str]) -> str:
     """Choose what `auto` stands for."""
+    if _is_terminal(stream):
+        return "console"
     try:
-        if stream.isatty():
-            return "console"
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):  # closed, or not backed by a file
         return "json"
     # systemd.exec(5): set when standard output or error go to the journal, but a redirected stream may not.
     return "journal" if environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}" else "json"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
 
 
 def _tidy(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -146,7 +154,8 @@ def _journal(_: object, __: str, event: structlog.typing.EventDict) -> str:
 
 def _console(stream: TextIO, environ: Mapping[str, str]) -> structlog.typing.Processor:
     """Write events for people; colours only where they are welcome."""
-    colors = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    welcome = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    colors = welcome and _is_terminal(stream)
     renderer = structlog.dev.ConsoleRenderer(
         colors=colors,
         sort_keys=False,
@@ -164,6 +173,9 @@ def _console(stream: TextIO, environ: Mapping[str, str]) -> structlog.typing.Pro
         return "\n".join([str(renderer(logger, name, {**shown, **head, "at": at})), *trace])
 
     return render
+
+
+_RENDERERS: Mapping[str, structlog.typing.Processor] = {"journal": _journal, "json": _json_line}
 
 
 class _Verbatim:
@@ -197,6 +209,8 @@ class _Lines:
             self._stream.write(text)
             self._stream.flush()
             return
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()  # what others printed came first
         # Past Python's buffer: a line that failed would stay in there, and fail again when the process ends.
         rest = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
         while rest:
