@@ -1,6 +1,6 @@
 """The simulated remote as an ASGI application, for loopback and for anything that speaks ASGI.
 
-Network accidents become what a server can do: silence, a body that stops, a closed connection. Knows no rules.
+Network accidents become what a server can do: silence, a short body, a closed connection. Knows no rules.
 """
 
 import asyncio

@@ -20,13 +20,15 @@ MOST_TAG = 255
 LLM_CAP_MS = 72 * HOUR_MS
 SPIKE_MS = 30 * MINUTE_MS
 
-_SUBJECT_WORDS = (
-    "keyword keywords url target targets app_id asin product_id data_docid gid domain "
-    "hotel_identifier cid place_id url_path image_url video_id user_prompt messages business_name "
-    "advertiser_ids ticker app_collection app_category dataset_id category market_type"
+_MANNER_WORDS = (
+    "tag priority pingback_url postback_url postback_data location_code location_name location_coordinate "
+    "language_code language_name device os depth se_domain"
 )
-_SUBJECTS = frozenset(_SUBJECT_WORDS.split())
-"""One of these says what a task is about; without any, the remote calls the field invalid."""
+_MANNER = frozenset(_MANNER_WORDS.split())
+"""Fields that say how and where. A task needs another one that says what it is about."""
+
+_ABOUT_NOTHING = ("audience_estimation", "finance_explore", "finance_markets")
+"""Functions whose tasks need no subject."""
 
 _TASK_LUCK = tuple(name for name, fault in CATALOGUE.items() if fault.kind in {"task", "row"})
 _FORMS = frozenset({"regular", "advanced", "html", "json", PLAIN})
@@ -58,7 +60,7 @@ def read_batch(body: bytes) -> list[object] | int:
         posted = list(posted.values()) if indexed else [posted]
     if not isinstance(posted, list):
         return 40503
-    return posted or 40502
+    return [_set_fields(fields) if isinstance(fields, dict) else fields for fields in posted] or 40502
 
 
 def post(
@@ -78,7 +80,7 @@ def _post_one(
 ) -> Entry:  # fmt: skip
     se_data = {"se": function.se, "se_type": function.se_type} if function.se else {}
     data: dict[str, Any] = {"api": function.api, "function": "task_post", **se_data}
-    data |= fields if isinstance(fields, dict) else {}
+    data |= _set_fields(fields) if isinstance(fields, dict) else {}
     try:
         accepted = check(function, fields, place)
         cost = _price(function, accepted)
@@ -95,6 +97,11 @@ def _post_one(
     return Entry(task.id, CREATED, path, data, cost=cost)
 
 
+def _set_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out nulls: the official client sends every field it knows, as null where it was not set."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def check(function: Function, fields: object, place: int = 0) -> dict[str, Any]:
     """Give the fields of an acceptable task.
 
@@ -105,7 +112,10 @@ def check(function: Function, fields: object, place: int = 0) -> dict[str, Any]:
         raise Refused(40006)
     if not isinstance(fields, dict) or not fields:
         raise Refused(40503)
-    if not any(fields.get(name) for name in _SUBJECTS):
+    fields = _set_fields(fields)
+    if not function.name.endswith(_ABOUT_NOTHING) and not any(
+        value and name not in _MANNER for name, value in fields.items()
+    ):
         raise Refused(40501, "'keyword'")
     keyword = fields.get("keyword", "")
     if not isinstance(keyword, str) or len(keyword) > 700:
