@@ -1,0 +1,115 @@
+"""Every limit and margin of the pure core, by name, with its source. Knows no task and no clock.
+
+Durations are milliseconds. The defaults are the remote's documented facts where there are some; each says which.
+"""
+
+from dataclasses import dataclass
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityRule:
+    """Tasks whose function and tag match these patterns get this priority; None matches everything."""
+
+    function: str | None
+    tag: str | None
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptRule:
+    """Listed tasks that the ledger never posted and that match these patterns are taken in."""
+
+    function: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turnaround:
+    """How long tasks of functions with this prefix take: usually, and at the latest without something being odd."""
+
+    prefix: str
+    usual_ms: int
+    late_ms: int
+
+
+TURNAROUNDS: tuple[Turnaround, ...] = (
+    # help center "fastest method": Standard takes 5 minutes on average, 45 at most.
+    Turnaround("serp/", 5 * MINUTE_MS, 45 * MINUTE_MS),
+    Turnaround("merchant/", 5 * MINUTE_MS, 45 * MINUTE_MS),
+    Turnaround("app_data/", 5 * MINUTE_MS, 45 * MINUTE_MS),
+    Turnaround("business_data/", 5 * MINUTE_MS, 45 * MINUTE_MS),
+    # pricing page: Google Ads data in 1 to 3 hours.
+    Turnaround("keywords_data/", HOUR_MS, 3 * HOUR_MS),
+    # docs llm_responses: up to 72 hours, then refunded.
+    Turnaround("ai_optimization/", HOUR_MS, 72 * HOUR_MS),
+    # help center "OnPage best practices": ask every 15 to 60 minutes.
+    Turnaround("on_page", 30 * MINUTE_MS, 24 * HOUR_MS),
+)
+UNKNOWN = Turnaround("", 5 * MINUTE_MS, HOUR_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the pure core decides by. Frozen: a change of settings makes a new one."""
+
+    # docs tasks_ready; announcement of 2020: a row is shown for 72 h after completion, 1000 rows a call.
+    visibility_ms: int = 72 * HOUR_MS
+    window_cap: int = 1000
+    # help center "how long do you keep results"; 40403 counts from creation, so count from posting.
+    retention_ms: int = 30 * DAY_MS
+    html_retention_ms: int = 7 * DAY_MS
+
+    # Bands: time left before the visibility deadline at which a task is called so.
+    expiring_ms: int = 48 * HOUR_MS
+    urgent_ms: int = 12 * HOUR_MS
+    critical_ms: int = 4 * HOUR_MS
+
+    # "Refreshed with a small delay" (docs tasks_ready); tens of seconds are usual, so two minutes are safe.
+    list_lag_ms: int = 2 * MINUTE_MS
+
+    # Paces: help center "best practices" (normal 5-10 min, high 1-3 min, OnPage 15-30 min).
+    pace_hurried_ms: int = MINUTE_MS
+    pace_normal_ms: int = 5 * MINUTE_MS
+    pace_on_page_ms: int = 15 * MINUTE_MS
+    pace_saturated_ms: int = 15 * SECOND_MS
+    pace_failed_ms: int = MINUTE_MS
+    pace_failed_most_ms: int = 5 * MINUTE_MS
+    recent_look_ms: int = 10 * MINUTE_MS  # an older saturated window says nothing of now
+
+    # Proof of loss: 40401 counts only after this, and not from one answer.
+    not_found_grace_ms: int = HOUR_MS
+    not_found_tries: int = 3
+    not_found_span_ms: int = 10 * MINUTE_MS
+
+    # Back-off per task.
+    pending_least_ms: int = MINUTE_MS
+    pending_most_ms: int = HOUR_MS
+    retry_least_ms: int = 15 * SECOND_MS
+    retry_most_ms: int = 15 * MINUTE_MS
+    odd_least_ms: int = 5 * MINUTE_MS
+    odd_most_ms: int = 6 * HOUR_MS
+
+    # Pauses of all calls.
+    unreachable_least_ms: int = SECOND_MS
+    unreachable_most_ms: int = MINUTE_MS
+    throttled_ms: int = MINUTE_MS  # the limit counts minutes
+    account_ms: int = 15 * MINUTE_MS
+
+    # Alerts.
+    alert_repeat_ms: int = 4 * HOUR_MS
+    quiet_ms: int = 5 * MINUTE_MS
+    poll_stale_ms: int = 10 * MINUTE_MS
+    empty_list_least: int = 50  # so many expected rows make an empty list suspicious
+
+    priority_rules: tuple[PriorityRule, ...] = ()
+    adopt_rules: tuple[AdoptRule, ...] = ()
+    turnarounds: tuple[Turnaround, ...] = TURNAROUNDS
+
+    def turnaround(self, function: str) -> Turnaround:
+        """Return how long a function takes; an unknown one is treated like a SERP."""
+        return next((one for one in self.turnarounds if function.startswith(one.prefix)), UNKNOWN)
