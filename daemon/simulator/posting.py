@@ -191,9 +191,9 @@ def create(
     if "long_tail" in luck:
         turnaround *= 8
     lag = dice.randint(*state.options.list_lag_ms) + (dice.randrange(SPIKE_MS) if "lag_spike" in luck else 0)
-    code = _outcome(function, luck, dice)
-    if code == 40103 and "llm_expires" in luck:
-        turnaround = LLM_CAP_MS
+    code = _outcome(luck, dice)
+    if "llm_expires" in luck and function.name.endswith("llm_responses"):
+        code, turnaround = 40103, LLM_CAP_MS
     made = state.make_id(account, function.post_code, now, number)
     owner = owner or owner_of(state, fields)
     task = Task(
@@ -209,10 +209,8 @@ def owner_of(state: State, fields: Mapping[str, Any]) -> str:
     return FOREIGN if prefix and str(fields.get("tag") or "").startswith(prefix) else OWN
 
 
-def _outcome(function: Function, luck: frozenset[str], dice: random.Random) -> int:
+def _outcome(luck: frozenset[str], dice: random.Random) -> int:
     draw = dice.random()
-    if "llm_expires" in luck and function.name.endswith("llm_responses"):
-        return 40103
     if "fails" in luck:
         return 40101 if draw < 0.7 else 40103
     if "no_results" in luck:

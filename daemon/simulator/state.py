@@ -126,6 +126,8 @@ class State:
             return  # finished earlier than planned, by `finish`
         task.done = True
         failed = task.code not in {OK, 40102, 40106}
+        if failed and task.function.name.endswith("llm_responses"):
+            task.account.balance += task.cost  # docs: the advance for a task not completed is refunded
         if task.owner == OWN:
             self.tally["failed" if failed else "done"] += 1
         self._plan_webhook(task, at)
