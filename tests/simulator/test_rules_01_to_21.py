@@ -96,7 +96,9 @@ def test_rule_05_a_tag_is_at_most_255_characters(remote: Any) -> None:
     assert [task["status_code"] for task in answer.json["tasks"]] == [20100, 40501]
 
 
-def test_rule_06_a_task_is_handed_then_queued_then_done_and_an_early_get_touches_nothing(simulate: Make) -> None:
+def test_rule_06_a_task_is_handed_then_queued_then_done_and_an_early_get_touches_nothing(
+    simulate: Make,
+) -> None:
     remote = simulate(turnaround=Turnaround(10 * MINUTE, 10 * MINUTE, special={}))
     (task_id,) = remote.create()
     truth = remote.world.truth(task_id)
@@ -175,7 +177,9 @@ def test_rule_09_a_window_shows_a_thousand_rows_of_its_own_scope(remote: Any) ->
 
 
 def test_rule_10_each_list_has_its_own_scope(remote: Any) -> None:
-    posted = {name: remote.create(1, name, url="https://e.example", target="e.example")[0] for name in FUNCTIONS}
+    posted = {
+        name: remote.create(1, name, url="https://e.example", target="e.example")[0] for name in FUNCTIONS
+    }
     remote.pass_(HOUR)
     for path, listing in LISTINGS.items():
         if not listing.fixed:
