@@ -3,28 +3,19 @@
 from collections.abc import Callable
 
 import httpx
+from ledger.store import Ledger
 
 from daemon import logs
 from daemon.clock import Clock
-from daemon.dataforseo import catalogue
 from daemon.dataforseo.client import Client
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
-from daemon.policy.listing import Scope
 from daemon.settings import Settings
-from ledger.store import Ledger
+from daemon.standing import scopes
 
 MINUTE_MS = 60_000
 GENERAL_LIMIT = 2_000
 """Requests a minute until user_data says more; raised to 10,000 for most accounts in 2026-10, but not for all."""
-
-
-def scopes() -> tuple[Scope, ...]:
-    """Tell policy which functions each listing covers; the umbrella and the type lists of an API are a family."""
-    return tuple(
-        Scope(listing.path, listing.functions, listing.umbrella, listing.api)
-        for listing in catalogue.LISTINGS.values()
-    )
 
 
 def build_tools(
@@ -48,7 +39,7 @@ def build_tools(
         lists=Limiter(Limit(settings.tasks_ready_limit, MINUTE_MS), settings.share, asked),
         general=Limiter(Limit(settings.general_limit or GENERAL_LIMIT, MINUTE_MS), settings.share),
         log=logs.get_logger(),
+        variants=settings.variants,
+        started_at=now,
         follow_account=settings.general_limit is None,
     )
-
-

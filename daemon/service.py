@@ -9,16 +9,23 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from ledger.lock import DaemonLock
+from ledger.store import Ledger
 
+from daemon import logs
+from daemon.clock import SystemClock
+from daemon.composition import build_tools
 from daemon.notify import Notifier
 from daemon.passes import account, maintain, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
+from daemon.settings import Settings
 from ledger.errors import LedgerError
 from ledger.times import as_text
 
@@ -28,6 +35,11 @@ ACCOUNT_S = 3600
 MAINTAIN_S = 3600
 STOP_S = 8
 """How long a stop waits for answers under way; systemd and people expect an end within ten seconds."""
+
+EX_UNAVAILABLE = 69
+
+ONCE_EARLY_MS = 60_000
+"""A cron job's minute jitters: what falls due within the next one is asked now."""
 
 CLOCK_STEP_S = 5
 """A wall clock that moved this much against the monotonic one was set, not drifting."""
@@ -103,6 +115,19 @@ class Service:
         finally:
             await self._end(loops)
 
+    async def run_once(self) -> int:
+        """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
+        try:
+            await account.ask(self.tools)
+            while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
+                await self.collector.drain(self.stop)
+            await self.collector.drain(self.stop)
+            review.run(self.tools)
+        finally:
+            self.collector.flush()
+            await self.tools.client.aclose()
+        return EX_UNAVAILABLE if self.tools.remote.failures else 0
+
     def ask_to_stop(self) -> None:
         """Let every loop end after what it is doing; safe to call from a signal handler of the loop."""
         self.stop.set()
@@ -125,7 +150,9 @@ class Service:
         now = self.tools.now()
         self.tools.ledger.facts.put("daemon_started", str(now), now)
         self.tools.ledger.facts.put("pid", str(os.getpid()), now)
-        self.tools.log.info("service.started", ledger=str(self.tools.ledger.path), sqlite=self.tools.ledger.engine.version)
+        self.tools.log.info(
+            "service.started", ledger=str(self.tools.ledger.path), sqlite=self.tools.ledger.engine.version
+        )
         if self.tools.ledger.engine.warning:
             self.tools.log.warning("engine.warning", problem=self.tools.ledger.engine.warning)
 
@@ -165,6 +192,35 @@ class Service:
         self.collector.flush()
         await self.tools.client.aclose()
         self.tools.log.info("service.stopped", abandoned=len(late))
+
+
+def run(settings: Settings, *, once: bool = False) -> int:
+    """Run readyd on the real clock until SIGTERM or SIGINT (`once`: one round) and return its exit code.
+
+    Raises:
+        LedgerError: the ledger cannot be opened, or another daemon has it.
+        SettingsError: credentials are missing.
+    """
+    logs.configure(
+        stream=sys.stderr, environ=os.environ, level=settings.log_level, format=settings.log_format
+    )
+    logs.hide_credentials(*settings.credentials())
+    for warning in settings.warnings:
+        logs.get_logger().warning("settings.warning", problem=warning)
+    settings.ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with DaemonLock(settings.ledger), Ledger.open(settings.ledger) as ledger:
+        return asyncio.run(_run(settings, ledger, once=once))
+
+
+async def _run(settings: Settings, ledger: Ledger, *, once: bool) -> int:
+    service = Service(
+        build_tools(settings, ledger, SystemClock()), lanes=settings.lanes, notifier=Notifier(os.environ)
+    )
+    stop_on_signals(service)
+    if once:
+        return await service.run_once()
+    await service.run()
+    return 0
 
 
 def stop_on_signals(service: Service) -> None:

@@ -21,8 +21,6 @@ def run(tools: Tools, now: int) -> int:
     hidden = [
         task.id
         for task in tasks.candidates(now)
-        if task.function in functions
-        and task.blocked_at is None
-        and window.believed_done(task, now, rules)
+        if task.function in functions and task.blocked_at is None and window.believed_done(task, now, rules)
     ]
     return tasks.block(hidden, now) if hidden else 0

@@ -6,7 +6,7 @@ Does not decide what an answer means for a task (`policy.answers`) and does not 
 import asyncio
 import contextlib
 
-from daemon.dataforseo.catalogue import get_path, usual_variant
+from daemon.dataforseo.catalogue import get_path
 from daemon.dataforseo.client import Fetched as Download
 from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
@@ -14,7 +14,6 @@ from daemon.passes.queue import Queue
 from daemon.passes.recorder import GROUP, WAIT_S, Fetched, Recorder
 from daemon.passes.remote import kind_of
 from daemon.passes.tools import Tools
-from daemon.policy import choices
 from daemon.policy.answers import Answer, AnswerKind
 from ledger.errors import LedgerError
 from ledger.records import Body, Candidate
@@ -74,10 +73,10 @@ class Collector:
                 await self._rest(pause)
         await self._settle_down()
 
-    async def drain(self) -> None:
-        """Fetch until nothing is worth a GET now (for `run --once`)."""
+    async def drain(self, stop: asyncio.Event) -> None:
+        """Fetch until nothing is worth a GET now, or until `stop` (for `run --once`)."""
         self._queue.refresh()
-        while True:
+        while not stop.is_set():
             self._woken.clear()
             pause = self._start_next(until_empty=True)
             if pause is None:
@@ -168,8 +167,7 @@ class Collector:
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
         """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""
-        wish = task.variant or choices.variant_of(task.function, task.tag, self._tools.rules)
-        variant = wish or usual_variant(task.function)
+        variant = self._tools.variant_of(task)
         path = get_path(task.function, variant, task.id)
         if task.endpoint is not None and (path is None or task.attempts % 2 == 1):
             return task.endpoint, variant

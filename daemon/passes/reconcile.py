@@ -28,14 +28,14 @@ class Reconciler:
     on_change: Callable[[], None]  # called when there is something new to collect
     _plan_again_at: int = 0  # monotonic ms
 
-    async def run(self) -> int:
-        """Ask every listing that is due; return how many were asked."""
+    async def run(self, early_ms: int = 0) -> int:
+        """Ask every listing that is due (or will be within `early_ms`); return how many were asked."""
         tools = self.tools
         if tools.ticks() < self._plan_again_at or tools.remote.pause_ms(tools.ticks()):
             return 0
         self._apply_priority_rules()
         asked = 0
-        while (ask := self._next(tools.now())) is not None:
+        while (ask := self._next(tools.now() + early_ms)) is not None:
             if wait := tools.lists.wait_ms(tools.ticks()):
                 self._plan_again_at = tools.ticks() + wait
                 break

@@ -62,9 +62,7 @@ class Recorder:
         self._say(decisions, settled, sum(len(body.gzip) for body in kept))
         return [one.task.id for one in group]
 
-    def _say(
-        self, decisions: list[Settlement | Postponement], settled: tuple[str, ...], size: int
-    ) -> None:
+    def _say(self, decisions: list[Settlement | Postponement], settled: tuple[str, ...], size: int) -> None:
         done = set(settled)
         ends = [one for one in decisions if isinstance(one, Settlement) and one.task_id in done]
         home = [one.task_id for one in ends if one.to in (State.COLLECTED, State.DELIVERED)]

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ledger.store import Ledger
+
 from daemon.clock import Clock
+from daemon.dataforseo.catalogue import usual_variant
 from daemon.dataforseo.client import Client
 from daemon.logs import Logger
 from daemon.passes.remote import Remote
+from daemon.policy import choices
 from daemon.policy.budget import Limiter
+from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
-from ledger.store import Ledger
+from ledger.records import Candidate
 
 
 @dataclass(slots=True)
@@ -25,8 +30,15 @@ class Tools:
     lists: Limiter
     general: Limiter
     log: Logger
+    variants: Sequence[VariantPattern] = ()  # which form of a result to fetch, by function and tag
+    started_at: int = 0  # wall ms UTC
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
+
+    def variant_of(self, task: Candidate) -> str:
+        """Say which form of a task's result is wanted."""
+        wish = task.variant or choices.variant_of(task.function, task.tag, self.variants)
+        return wish or usual_variant(task.function)
 
     def now(self) -> int:
         """Return the wall clock, UTC ms: what deadlines and history are written in."""
