@@ -241,5 +241,4 @@ def _bridge_libraries() -> None:
     for handler in [one for one in root.handlers if isinstance(one, _Bridge)]:
         root.removeHandler(handler)
     root.addHandler(_Bridge(logging.WARNING))
-    root.setLevel(logging.WARNING)
     logging.captureWarnings(True)

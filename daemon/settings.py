@@ -45,6 +45,7 @@ class Settings:
     login: str | None = None
     password: Secret | None = None
     password_file: Path | None = None
+    password_trouble: str | None = None  # why it could not be read; looking at the ledger needs no password
     share: float = 1.0  # of the account's limits, above 0, at most 1
     general_limit: int | None = None  # calls a minute; None: what the account allows
     tasks_ready_limit: int = DOCUMENTED_LISTS_A_MINUTE  # calls a minute
@@ -70,7 +71,7 @@ class Settings:
             )
             raise SettingsError(msg)
         if self.password is None:
-            msg = f"no API password is set: put it into {PLACES}"
+            msg = self.password_trouble or f"no API password is set: put it into {PLACES}"
             raise SettingsError(msg)
         return self.login, self.password.reveal()
 
@@ -176,6 +177,8 @@ def _warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
             f"tasks_ready_limit is {settings.tasks_ready_limit}: the remote allows"
             f" {DOCUMENTED_LISTS_A_MINUTE} a minute unless DataForSEO told you otherwise"
         )
+    if settings.password_trouble:
+        said.append(settings.password_trouble)
     if settings.password_file and (exposed := exposure(settings.password_file)):
         said.append(exposed)
     return said

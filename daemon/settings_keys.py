@@ -4,7 +4,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 _SHOWN = 80
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What a value is; each word is how an error names it."""
 
     TEXT = "text"

@@ -17,6 +17,10 @@ class SettingsError(Exception):
     """A setting cannot be used; `str()` is one sentence: which, what it is, where from, what is allowed."""
 
 
+class SecretOutOfReachError(SettingsError):
+    """A file that holds a secret is not for this user; commands that need no secret may go on."""
+
+
 class Secret:
     """A value that prints as ***; `reveal()` is the one way to it."""
 
@@ -60,7 +64,8 @@ def read_secret(path: Path, what: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the path holds a NUL character"
         msg = f"{what} cannot be read from {path}: {reason}"
-        raise SettingsError(msg) from None
+        kind = SecretOutOfReachError if isinstance(error, PermissionError) else SettingsError
+        raise kind(msg) from None
     if len(raw) > _MAX_BYTES:
         msg = f"{what} in {path} must be at most {_MAX_BYTES} bytes"
         raise SettingsError(msg)

@@ -12,6 +12,7 @@ from daemon.settings_keys import KEYS, PATHS, SECTIONS, did_you_mean, shown
 from daemon.settings_secret import (
     PLACES,
     Secret,
+    SecretOutOfReachError,
     SettingsError,
     credential,
     one_line,
@@ -133,7 +134,10 @@ def credentials(environ: Mapping[str, str], found: Mapping[str, Found]) -> dict[
         secrets["password"] = Found(Secret(password[0]), password[1])
     elif "password_file" in found:
         path = found["password_file"].value
-        secrets["password"] = Found(Secret(read_secret(path, "the API password")), f"file {path}")
+        try:
+            secrets["password"] = Found(Secret(read_secret(path, "the API password")), f"file {path}")
+        except SecretOutOfReachError as error:
+            secrets["password_trouble"] = Found(str(error), f"file {path}")
     return secrets
 
 

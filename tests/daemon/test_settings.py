@@ -2,7 +2,8 @@
 
 import os
 import pickle
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -412,9 +413,32 @@ def test_settings_cannot_be_changed(settings: Load) -> None:
         loaded.lanes = 5
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_named(settings: Load, tmp_path: Path) -> None:
-    (tmp_path / "readyd.toml").write_text("lanes = 3")
-    (tmp_path / "readyd.toml").chmod(0)
-    with pytest.raises(SettingsError, match="cannot be read: Permission denied"):
-        settings()
+@pytest.fixture
+def as_nobody() -> Iterator[Path]:
+    """A folder that everybody may enter; for the time of the test we are not root, who may read everything."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, we = Path(name), os.geteuid()
+        for file in ("closed.toml", "secret"):
+            (folder / file).write_text(CANARY)
+            (folder / file).chmod(0)
+        (folder / "readyd.toml").write_text('login = "me@example.com"\npassword_file = "secret"')
+        folder.chmod(0o755)
+        if we == 0:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(we)
+
+
+def test_an_unreadable_file_is_named(as_nobody: Path) -> None:
+    with pytest.raises(SettingsError, match=r"closed\.toml cannot be read: Permission denied"):
+        load(as_nobody / "closed.toml", {}, {})
+
+
+def test_a_password_for_other_users_only_stops_nobody_from_looking(as_nobody: Path) -> None:
+    loaded = load(as_nobody / "readyd.toml", {"HOME": "/home/me"}, {})
+    sentence = f"the API password cannot be read from {as_nobody / 'secret'}: Permission denied"
+    assert sentence in loaded.warnings
+    with pytest.raises(SettingsError, match=sentence):
+        loaded.credentials()

@@ -260,6 +260,9 @@ def test_work_for_a_thread_is_done_in_place_and_its_errors_arrive() -> None:
     async def main() -> int:
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(lambda: 1 // 0)
+        failing = asyncio.get_running_loop().run_in_executor(None, lambda: 1 // 0)
+        await asyncio.sleep(0)
+        assert isinstance(failing.exception(), ZeroDivisionError)
         assert await asyncio.to_thread(lambda a, b: a + b, 1, b=2) == 3
         return VirtualClock().now()
 
