@@ -46,6 +46,8 @@ class _Wire(Response):
         if accident == "read_timeout":
             await asyncio.sleep(SILENCE_S)
         headers = self.raw_headers
+        if accident in _CLOSES_FIRST:
+            headers = [(b"content-length", b"1")]
         if accident == "truncated_body":
             headers = [pair for pair in headers if pair[0] != b"content-length"]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
