@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.dataforseo import shapes
+from daemon.dataforseo.codes import OK
 from daemon.dataforseo.errors import Garbled
 
 
@@ -40,6 +41,8 @@ def read_account(body: bytes) -> AccountAnswer:
     results = [shapes.items(element.result) or [] for element in call.elements]
     found = [shapes.value(item) for items in results for item in items]
     facts = next((one for one in found if isinstance(one, dict)), {})
+    if code == OK and not facts.keys() & {"login", "rates", "money"}:
+        raise Garbled("The answer of user_data says nothing of an account; it is asked again later")
     return AccountAnswer(code, message, _facts(facts))
 
 

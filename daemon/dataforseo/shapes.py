@@ -47,6 +47,11 @@ class Element(msgspec.Struct):
         """The message beside the code."""
         return message(self.status_message)
 
+    @property
+    def segments(self) -> list[str]:
+        """The path of the call as the remote repeats it; empty when it does not."""
+        return decoded(self.path, list[str]) or []
+
 
 class _Envelope(msgspec.Struct):
     status_code: Raw = Raw()

@@ -19,6 +19,13 @@ from daemon.dataforseo.rows import read_rows
 from daemon.dataforseo.shapes import Call, Element
 from ledger.records import Sighting
 
+_LIST = "tasks_ready"
+
+_OTHER_CALLS = frozenset(
+    {_LIST, "tasks_fixed", "task_post", "id_list", "errors", "user_data", "webhook_resend", "status"}
+)
+"""Last segments of paths that answer something else than a GET by id. Their outer ids look like task ids."""
+
 PROBLEMS_KEPT = 20
 """More oddities than this in one answer are counted, not written down."""
 
@@ -63,6 +70,7 @@ def read_listing(body: bytes, listing: Listing) -> ListingAnswer:
     if not call.elements and (code in (None, OK) or call.odd):
         raise Garbled(f"{about} holds no list (code {code}); it is asked again later", code)
     raws = [raw for element in call.elements for raw in _rows_of(element, about)]
+    _check_path(call, listing, about, problems)
     _check_count(call, len(raws), about, problems)
     rows, oddities = read_rows(raws, listing)
     return ListingAnswer(code, message, tuple(rows), len(raws), _few([*problems, *oddities]))
@@ -82,6 +90,10 @@ def read_result(body: bytes, task_id: str) -> ResultAnswer:
         return _without_element(call, about)
     has_result = _has_result(element.result)
     code, message = _word_of(call, element, has_result=has_result)
+    if element.segments and element.segments[-1] in _OTHER_CALLS:
+        raise Garbled(
+            f"{about} is one of {element.segments[-1]}; nothing was stored, it is asked again later", code
+        )
     kind = _kind(code, has_result=has_result)
     if kind is Kind.OK and b'"crawl_progress"' in body:
         kind = _crawl_kind(element.result, problems)
@@ -138,8 +150,7 @@ def _echoed_ids(element: Element) -> set[str]:
     """Collect the ids of the request as the remote repeats it: in its path, and in its data."""
     data = shapes.value(element.data)
     found = [data.get("id"), data.get("task_id")] if isinstance(data, dict) else []
-    path = shapes.value(element.path)
-    segments = [one for one in path if isinstance(one, str)] if isinstance(path, list) else []
+    segments = element.segments
     is_get = "task_get" in segments or segments[1:3] == [ON_PAGE, SUMMARY]
     if is_get and segments[-1] not in (*VARIANTS, "task_get"):
         found.append(segments[-1])
@@ -182,6 +193,17 @@ def _rows_of(element: Element, about: str) -> list[Raw]:
     if entries is None:
         raise Garbled(f"{about} has a `result` that is no list; it is asked again later", element.code)
     return [entry for entry in entries if not shapes.is_null(entry)]
+
+
+def _check_path(call: Call, listing: Listing, about: str, problems: list[str]) -> None:
+    """Refuse the rows of another call: id_list, for one, shows tasks that are not done."""
+    if call.status()[0] != OK:
+        return
+    for path in ("/" + "/".join(element.segments) for element in call.elements if element.segments):
+        if not path.endswith(f"/{_LIST}"):
+            raise Garbled(f"{about} is one of {path[:120]!r}; it is asked again later")
+        if path != listing.path:
+            problems.append(f"{about} says that it is one of {path[:120]!r}")
 
 
 def _check_count(call: Call, rows: int, about: str, problems: list[str]) -> None:
