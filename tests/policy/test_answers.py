@@ -1,0 +1,157 @@
+"""What an answer means, when a GET is worth it, and what the user's rules say."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.policy import choices, probing
+from daemon.policy.answers import NOT_ABOUT_THE_TASK, Answer, AnswerKind, decide, remote_pause
+from daemon.policy.probing import GetReason
+from daemon.policy.rules import HOUR_MS, MINUTE_MS, SECOND_MS, AdoptRule, PriorityRule, Rules
+from ledger.records import Candidate, Postponement, Reason, Settlement, Sighting, State, Webhook
+
+NOON = 1_000_000 * HOUR_MS
+RULES = Rules()
+TASK = Candidate(
+    id="a", function="serp/google/organic", state=State.READY, tag="t", priority=1, webhook=Webhook.NONE,
+    variant=None, endpoint=None, posted_at=NOON, earliest_done_at=None, pending_at=None, blocked_at=None,
+    attempts=0, next_try_at=None,
+)  # fmt: skip
+POSTBACK = replace(TASK, state=State.POSTED, webhook=Webhook.POSTBACK)
+PROOF = {AnswerKind.EXPIRED, AnswerKind.NOT_FOUND}
+
+
+def answer(kind: AnswerKind, code: int | None = None) -> Answer:
+    return Answer(kind, code, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "reason"),
+    [
+        (AnswerKind.DONE, State.COLLECTED, Reason.FETCHED),
+        (AnswerKind.EMPTY, State.COLLECTED, Reason.NO_RESULTS),
+        (AnswerKind.PARTIAL, State.COLLECTED, Reason.PARTIAL),
+        (AnswerKind.FAILED, State.FAILED, Reason.FAILED_REMOTELY),
+        (AnswerKind.EXPIRED, State.LOST, Reason.EXPIRED),
+    ],
+)
+def test_some_answers_end_a_task(kind: AnswerKind, to: State, reason: Reason) -> None:
+    end = decide(TASK, answer(kind), NOON, RULES)
+    assert isinstance(end, Settlement)
+    assert (end.expected, end.to, end.reason) == (State.READY, to, reason)
+
+
+def test_a_postback_task_that_is_done_and_on_no_list_was_delivered() -> None:
+    end = decide(POSTBACK, answer(AnswerKind.DONE), NOON, RULES)
+    assert isinstance(end, Settlement)
+    assert end.to is State.DELIVERED
+
+
+def test_a_listed_postback_task_is_a_failed_delivery_and_collected() -> None:
+    end = decide(replace(POSTBACK, state=State.READY), answer(AnswerKind.DONE), NOON, RULES)
+    assert isinstance(end, Settlement)
+    assert end.to is State.COLLECTED
+
+
+@given(st.sampled_from(sorted(set(AnswerKind) - PROOF)), st.integers(0, 50), st.integers(0, 10**10))
+def test_nothing_but_proof_makes_a_task_lost(kind: AnswerKind, attempts: int, age: int) -> None:
+    end = decide(replace(TASK, attempts=attempts), answer(kind), NOON + age, RULES)
+    assert not (isinstance(end, Settlement) and end.to is State.LOST)
+
+
+def test_not_found_is_proof_only_after_the_grace_period_and_for_the_third_time_in_a_row() -> None:
+    def ends(age: int, attempts: int, before: int | None) -> bool:
+        task = replace(TASK, attempts=attempts, code=before)
+        return isinstance(decide(task, answer(AnswerKind.NOT_FOUND, 40401), NOON + age, RULES), Settlement)
+
+    assert not ends(HOUR_MS - 1, 9, 40401)
+    assert not ends(HOUR_MS, 1, 40401)
+    assert ends(HOUR_MS, 2, 40401)
+    assert not ends(HOUR_MS, 9, 50000), "tries for other reasons prove nothing"
+
+
+def test_three_not_founds_span_more_than_ten_minutes() -> None:
+    now, task = NOON + 2 * HOUR_MS, TASK
+    began = now
+    for _ in range(10):
+        step = decide(task, answer(AnswerKind.NOT_FOUND, 40401), now, RULES)
+        if isinstance(step, Settlement):
+            break
+        task, now = replace(task, attempts=step.attempts, code=step.code), step.next_try_at
+    assert isinstance(step, Settlement)
+    assert now - began > 10 * MINUTE_MS
+
+
+@given(st.sampled_from(sorted(set(AnswerKind) - PROOF)), st.integers(0, 10_000), st.integers(0, 10**10))
+def test_a_task_that_can_still_yield_is_always_asked_again(kind: AnswerKind, attempts: int, age: int) -> None:
+    step = decide(replace(TASK, attempts=attempts), answer(kind, 99_999), NOON + age, RULES)
+    if isinstance(step, Postponement):
+        assert NOON + age < step.next_try_at <= NOON + age + 8 * HOUR_MS
+
+
+@given(st.sampled_from(sorted(NOT_ABOUT_THE_TASK)))
+def test_trouble_beyond_the_task_costs_it_no_attempt(kind: AnswerKind) -> None:
+    step = decide(replace(TASK, attempts=3), answer(kind), NOON, RULES)
+    assert isinstance(step, Postponement)
+    assert step.attempts == 3
+    assert step.next_try_at <= NOON + 2 * SECOND_MS
+
+
+def test_not_yet_is_remembered_as_a_proof_that_it_was_not_done() -> None:
+    step = decide(replace(TASK, state=State.POSTED), answer(AnswerKind.PENDING, 40602), NOON + 5, RULES)
+    assert isinstance(step, Postponement)
+    assert step.pending_at == NOON + 5
+
+
+def test_pauses_grow_but_end() -> None:
+    pauses = [remote_pause(n, AnswerKind.UNREACHABLE, RULES) for n in range(1, 100)]
+    assert pauses[0] == SECOND_MS
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == MINUTE_MS
+    assert remote_pause(1, AnswerKind.THROTTLED, RULES) == MINUTE_MS
+
+
+def test_a_ready_task_is_worth_a_get_unless_its_next_try_is_later() -> None:
+    assert probing.why_get(TASK, NOON, None, RULES) is GetReason.LISTED
+    assert probing.why_get(replace(TASK, next_try_at=NOON + 1), NOON, None, RULES) is None
+    assert probing.why_get(replace(TASK, next_try_at=NOON), NOON, None, RULES) is GetReason.LISTED
+
+
+def test_a_posted_task_waits_for_the_lists_until_it_is_late() -> None:
+    posted = replace(TASK, state=State.POSTED)
+    assert probing.why_get(posted, NOON + 45 * MINUTE_MS - 1, None, RULES) is None
+    assert probing.why_get(posted, NOON + 45 * MINUTE_MS, None, RULES) is GetReason.OVERDUE
+
+
+def test_a_blocked_task_does_not_wait_for_the_window() -> None:
+    posted = replace(TASK, state=State.POSTED, blocked_at=NOON)
+    assert probing.why_get(posted, NOON + MINUTE_MS, None, RULES) is GetReason.BLOCKED
+
+
+def test_a_task_that_the_lists_may_have_forgotten_is_asked_by_id() -> None:
+    task = replace(TASK, state=State.POSTED, function="ai_optimization/claude/llm_responses")
+    assert probing.why_get(task, NOON + 71 * HOUR_MS, None, RULES) is None
+    assert probing.why_get(task, NOON + 72 * HOUR_MS, None, RULES) is GetReason.DELISTED
+
+
+def test_a_postback_task_is_asked_after_its_usual_time_once_a_list_had_its_chance() -> None:
+    usual = NOON + 7 * MINUTE_MS
+    assert probing.why_get(POSTBACK, usual, usual - 1, RULES) is None
+    assert probing.why_get(POSTBACK, usual, usual, RULES) is GetReason.POSTBACK
+    assert probing.why_get(POSTBACK, NOON + 45 * MINUTE_MS, None, RULES) is GetReason.POSTBACK
+
+
+def test_the_first_rule_that_matches_decides_the_priority() -> None:
+    rules = Rules(priority_rules=(PriorityRule(None, "urgent:*", 9), PriorityRule("serp/*", None, 3)))
+    assert choices.priority_of("serp/google/organic", "urgent:1", 1, rules) == 9
+    assert choices.priority_of("serp/google/organic", "x", 1, rules) == 3
+    assert choices.priority_of("on_page", None, 2, rules) == 2
+
+
+def test_a_foreign_task_is_adopted_only_when_a_rule_says_so() -> None:
+    sighting = Sighting("a", "serp/google/organic", "nightly:7", None, None)
+    assert not choices.adopted(sighting, Rules())
+    assert choices.adopted(sighting, Rules(adopt_rules=(AdoptRule(None, "nightly:*"),)))
+    assert not choices.adopted(replace(sighting, tag=None), Rules(adopt_rules=(AdoptRule(None, "*"),)))
