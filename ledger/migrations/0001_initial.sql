@@ -7,6 +7,7 @@ create table task (
                                                     'delivered', 'failed', 'lost', 'rejected')),
     tag              text,
     priority         integer not null default 1,
+    remote_priority  integer not null default 1,
     priority_source  text not null default 'posted' check (priority_source in ('posted', 'rule', 'user')),
     variant          text,
     endpoint         text,
@@ -37,8 +38,10 @@ create index task_tag on task (tag) where tag is not null;
 create table transition (
     id         integer primary key,
     task_id    text not null references task (id),
-    from_state text,
-    to_state   text not null,
+    from_state text check (from_state in ('planned', 'posting', 'posted', 'ready', 'collected',
+                                          'delivered', 'failed', 'lost', 'rejected')),
+    to_state   text not null check (to_state in ('planned', 'posting', 'posted', 'ready', 'collected',
+                                                 'delivered', 'failed', 'lost', 'rejected')),
     reason     text not null,
     at         integer not null
 ) strict;
@@ -53,7 +56,7 @@ create table poll (
     outcome     text,
     code        integer,
     rows        integer,
-    saturated   integer not null default 0,
+    saturated   integer not null default 0 check (saturated in (0, 1)),
     ready       integer not null default 0,
     foreign_rows integer not null default 0,
     why         text not null
@@ -66,7 +69,7 @@ create table look (
     asked_at     integer,
     answered_at  integer,
     clear_at     integer,
-    saturated    integer not null default 0,
+    saturated    integer not null default 0 check (saturated in (0, 1)),
     rows         integer not null default 0,
     foreign_rows integer not null default 0,
     failures     integer not null default 0
@@ -79,7 +82,7 @@ create table alert (
     step                text not null,
     count               integer not null,
     nearest_deadline_at integer,
-    task_ids            text not null default '[]',
+    task_ids            text not null default '[]' check (json_valid(task_ids)),
     detail              text not null,
     command             text not null,
     opened_at           integer not null,

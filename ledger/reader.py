@@ -1,0 +1,215 @@
+"""Everything that is shown to people, read from a ledger that somebody else may be writing. Never writes, never waits.
+
+Each answer is a short read of its own: a reader that stays inside a transaction keeps the writer's log growing.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from peewee import SQL, fn
+
+from ledger import rows
+from ledger.alerts import fact
+from ledger.bodies import Bodies, directory_of
+from ledger.connection import Connection
+from ledger.engine import Engine
+from ledger.migrate import RESULTS
+from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
+from ledger.records import Alert, Band, Body, Look, Poll, State, Task, Transition
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks to show; what is left empty does not restrict."""
+
+    states: frozenset[State] = frozenset()
+    bands: frozenset[Band] = frozenset()
+    blocked: bool | None = None
+    function: str | None = None  # glob
+    tag: str | None = None  # glob
+    ids: tuple[str, ...] = ()
+    important: bool | None = None  # above normal priority
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The ledger in a few numbers."""
+
+    tasks: int
+    bodies: int
+    cost: float  # USD
+    oldest_outstanding_at: int | None  # posted_at
+    last_answered_at: int | None  # of a listing
+    important_wait_mean_ms: (
+        float | None
+    )  # from the first sign to settled, of collected tasks above normal priority
+    other_wait_mean_ms: float | None
+
+
+class Reader:
+    """A ledger opened read-only. One thread uses one Reader."""
+
+    def __init__(self, connection: Connection, bodies: Bodies) -> None:
+        """Wire the parts; use `Reader.open`."""
+        self._connection = connection
+        self._bodies = bodies
+        self.path: Path = connection.path
+        self.engine: Engine = connection.engine
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Reader":
+        """Open a ledger to look at it, whether a daemon writes it or not.
+
+        Raises:
+            LedgerMissingError: there is none.
+            LedgerError: it cannot be read; one sentence says why.
+        """
+        connection = Connection(path, readonly=True)
+
+        def month(file: Path) -> Connection:
+            return Connection(file, kind=RESULTS, readonly=True)
+
+        return cls(connection, Bodies(directory_of(connection.path), month))
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        self._bodies.close()
+        self._connection.close()
+
+    def __enter__(self) -> "Reader":
+        """Return itself: it is open already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """Count tasks by function and state."""
+        found: dict[str, dict[State, int]] = {}
+        with self._connection.reading() as database:
+            for function, state, count in database.rows(_COUNTS):
+                found.setdefault(function, {})[State(state)] = count
+        return found
+
+    def tasks(
+        self,
+        filter: TaskFilter,  # noqa: A002  the CLI's word
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[Task]:
+        """Yield matching tasks by ascending id, from behind the id `after` on; resumable, read page by page."""
+        left = limit
+        while left is None or left > 0:
+            page = self._page(filter, PAGE if left is None else min(PAGE, left), after)
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+            left = None if left is None else left - len(page)
+
+    def count(self, filter: TaskFilter) -> int:  # noqa: A002  the CLI's word
+        """Count matching tasks."""
+        with self._connection.reading() as database:
+            query = _filtered(TaskRow.select(fn.count(TaskRow.id)), filter)
+            return int(next(iter(query.tuples().execute(database)))[0])
+
+    def task(self, task_id: str) -> Task | None:
+        """Return one task."""
+        found = self._dicts(TaskRow.select().where(TaskRow.id == task_id))
+        return rows.task(found[0]) if found else None
+
+    def history(self, task_id: str) -> list[Transition]:
+        """Return a task's moves, the oldest first."""
+        query = TransitionRow.select().where(TransitionRow.task_id == task_id).order_by(TransitionRow.id)
+        return [rows.transition(row) for row in self._dicts(query)]
+
+    def polls(self, limit: int) -> list[Poll]:
+        """Return the newest calls of listings, the newest first."""
+        return [
+            rows.poll(row) for row in self._dicts(PollRow.select().order_by(PollRow.id.desc()).limit(limit))
+        ]
+
+    def looks(self) -> list[Look]:
+        """Return the newest answers of every listing that was ever asked."""
+        return [rows.look(row) for row in self._dicts(LookRow.select().order_by(LookRow.listing))]
+
+    def alerts(self, *, closed: bool = False, limit: int = 50) -> list[Alert]:
+        """Return open alerts, with `closed` the closed ones too; open ones first, then the newest."""
+        query = AlertRow.select().order_by(
+            AlertRow.closed_at.is_null(False), AlertRow.opened_at.desc(), AlertRow.id.desc()
+        )
+        if not closed:
+            query = query.where(AlertRow.closed_at.is_null())
+        return [rows.alert(row) for row in self._dicts(query.limit(limit))]
+
+    def body(self, task: Task, variant: str | None = None) -> Body | None:
+        """Return a task's result; the newest one when no variant is named."""
+        return self._bodies.load(task.id, task.recorded_at, variant)
+
+    def variants(self, task: Task) -> list[str]:
+        """Return which variants of a task's result are here."""
+        return self._bodies.variants(task.id, task.recorded_at)
+
+    def fact(self, name: str) -> str | None:
+        """Return a small fact about the ledger."""
+        with self._connection.reading() as database:
+            return fact(database, name)
+
+    def totals(self) -> Totals:
+        """Return the ledger in a few numbers."""
+        with self._connection.reading() as database:
+            tasks, cost, oldest = database.rows(_TOTALS)[0]
+            answered_at = database.one("select max(answered_at) from look")
+            important, other = database.rows(_WAITS)[0]
+        return Totals(tasks, self._bodies.count(), cost, oldest, answered_at, important, other)
+
+    def _page(self, which: TaskFilter, size: int, after: str | None) -> list[Task]:
+        query = _filtered(TaskRow.select(), which).order_by(TaskRow.id).limit(size)
+        if after is not None:
+            query = query.where(TaskRow.id > after)
+        return [rows.task(row) for row in self._dicts(query)]
+
+    def _dicts(self, query: Any) -> list[dict[str, Any]]:
+        with self._connection.reading() as database:
+            return list(query.dicts().execute(database))
+
+
+def _filtered(query: Any, which: TaskFilter) -> Any:
+    if which.states:
+        query = query.where(TaskRow.state.in_([str(state) for state in which.states]))
+    if which.bands:
+        query = query.where(TaskRow.band.in_([str(band) for band in which.bands]))
+    if which.blocked is not None:
+        query = query.where(TaskRow.blocked_at.is_null(not which.blocked))
+    if which.function is not None:
+        query = query.where(fn.glob(which.function, TaskRow.function))
+    if which.tag is not None:
+        query = query.where(fn.glob(which.tag, TaskRow.tag))
+    if which.ids:
+        query = query.where(SQL("id in (select value from json_each(?))", [rows.ids_json(which.ids)]))
+    if which.important is not None:
+        query = query.where(TaskRow.priority > 1 if which.important else TaskRow.priority <= 1)
+    return query
+
+
+_COUNTS = "select function, state, count(*) from task group by function, state order by function, state"
+
+_TOTALS = """
+    select count(*), total(cost), min(posted_at) filter (where state in ('posted', 'ready')) from task
+"""
+
+_WAITS = """
+    select avg(settled_at - ready_at) filter (where priority > 1),
+           avg(settled_at - ready_at) filter (where priority <= 1)
+    from task where state = 'collected'
+"""

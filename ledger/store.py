@@ -1,0 +1,163 @@
+"""The ledger's verbs: what the daemon and the posters do with it. Decides nothing; time is handed in.
+
+Reading for people is in `ledger.reader`, which never writes.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from ledger import backup, looks, posted, settling
+from ledger.alerts import AlertTable, FactTable
+from ledger.bodies import Bodies, directory_of, require_known
+from ledger.connection import Connection
+from ledger.database import DRIVER_VERSION, LedgerDatabase
+from ledger.engine import Engine, Version
+from ledger.intake import Intake, read_posted
+from ledger.looks import LookOutcome, Window
+from ledger.migrate import RESULTS
+from ledger.polls import PollTable
+from ledger.records import Body, Postponement, Reason, Settlement, Sighting
+from ledger.rows import ids_json
+from ledger.tasks import TaskTable
+from ledger.times import from_datetime, wall_clock_ms
+
+
+class Ledger:
+    """The tasks you posted and what became of them. One thread uses one Ledger; several processes may each open it."""
+
+    def __init__(self, connection: Connection, bodies: Bodies) -> None:
+        """Wire the parts; use `Ledger.open`."""
+        self._connection = connection
+        self.path: Path = connection.path
+        self.engine: Engine = connection.engine
+        self.tasks = TaskTable(connection)
+        self.polls = PollTable(connection)
+        self.alerts = AlertTable(connection)
+        self.facts = FactTable(connection)
+        self.bodies = bodies
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        version: Version = DRIVER_VERSION,
+        driver: type[LedgerDatabase] = LedgerDatabase,
+    ) -> "Ledger":
+        """Open a ledger to work with it; create it, with its directory, when there is none.
+
+        `version` is the SQLite engine's, for its guard.
+
+        Raises:
+            LedgerError: the file is no ledger, damaged, newer, or may not be written; one sentence says which.
+        """
+        connection = Connection(path, version=version, driver=driver)
+
+        def month(file: Path) -> Connection:
+            return Connection(file, kind=RESULTS, version=version, driver=driver)
+
+        return cls(connection, Bodies(directory_of(connection.path), month))
+
+    def close(self) -> None:
+        """Close the ledger and its results files; a second time does nothing."""
+        self.bodies.close()
+        self._connection.close()
+
+    def __enter__(self) -> "Ledger":
+        """Return itself: it is open already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def record_posted(self, response: object, at: int | datetime | None = None) -> Intake:
+        """Record the tasks of task_post answers; the same answer again changes nothing.
+
+        `response` is a parsed answer, a model of the official client, JSON text or bytes, JSON Lines, or a list of
+        these. `at` is when it was posted: an aware datetime, or ms UTC; None means now.
+
+        Raises:
+            LedgerError: nothing was recorded.
+            ValueError: `at` names no time zone.
+        """
+        now = wall_clock_ms()
+        posted_at = now if at is None else from_datetime(at) if isinstance(at, datetime) else at
+        tasks, rejected = read_posted(response, posted_at)
+        with self._connection.writing() as database:
+            accepted, known = posted.insert(database, tasks, Reason.RECORDED, now)
+        return Intake(accepted, known, tuple(rejected))
+
+    def record_look(
+        self,
+        poll_id: int,
+        listing: str,
+        sightings: Sequence[Sighting],
+        adopted: Sequence[Sighting],
+        *,
+        saturated: bool,
+        rows: int,
+        foreign: int,
+        clear: bool,
+        lag_ms: int,
+        at: int,
+    ) -> LookOutcome:
+        """Write what one window showed: new tasks of `adopted`, tasks that became ready, the poll, the look.
+
+        `clear` says that absence from this window proves "not done"; `lag_ms` is how far a list may lag behind.
+
+        Raises:
+            LedgerError: nothing of it was written.
+        """
+        window = Window(poll_id, listing, saturated, rows, foreign, clear, at)
+        with self._connection.writing() as database:
+            return looks.record(database, window, sightings, adopted, lag_ms)
+
+    def close_poll(self, poll_id: int, listing: str, *, outcome: str, code: int | None, at: int) -> None:
+        """Write how a call ended that brought no list."""
+        self.polls.close(poll_id, listing, outcome=outcome, code=code, at=at)
+
+    def save_bodies(self, bodies: Sequence[Body]) -> None:
+        """Make results durable; call it before `settle`.
+
+        Raises:
+            LedgerError: a task is unknown, or the disk refused; saving all of them again is harmless.
+        """
+        ids = [body.task_id for body in bodies]
+        with self._connection.reading() as database:
+            recorded_at: dict[str, int] = dict(database.rows(_RECORDED_AT, [ids_json(ids)]))
+        require_known(bodies, recorded_at, self.path)
+        self.bodies.save(bodies, recorded_at)
+
+    def settle(self, settlements: Sequence[Settlement]) -> tuple[str, ...]:
+        """Move tasks to their ends, each only from the state in which it was read; return the ids that moved.
+
+        Raises:
+            IllegalTransitionError: the transition table does not hold one of the moves; none was made.
+            LedgerError: none was made; after a LedgerWriteError read the tasks again.
+        """
+        with self._connection.writing() as database:
+            return settling.settle(database, settlements)
+
+    def postpone(self, postponements: Sequence[Postponement]) -> None:
+        """Keep when to ask again; no state changes."""
+        with self._connection.writing() as database:
+            settling.postpone(database, postponements)
+
+    def backup(self, to: Path) -> None:
+        """Copy the ledger to a file in another directory, and its results to `results/` beside that file."""
+        backup.backup(self._connection, to)
+
+    def maintain(self) -> None:
+        """Let SQLite refresh its statistics and empty its log; does not wait for readers."""
+        with self._connection.reading() as database:
+            database.execute_sql("pragma optimize")
+            database.execute_sql("pragma wal_checkpoint(passive)")
+
+
+_RECORDED_AT = "select task.id, recorded_at from json_each(?) cross join task on task.id = json_each.value"

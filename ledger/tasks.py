@@ -1,0 +1,150 @@
+"""Questions about tasks, and the small notes on them that are no moves. Does not move tasks (`looks`, `settling`)."""
+
+from collections.abc import Sequence
+
+from ledger import moves, rows
+from ledger.connection import Connection
+from ledger.models import TaskRow
+from ledger.records import Band, Candidate, Outstanding, PrioritySource, State, Task
+
+
+class TaskTable:
+    """The table `task`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use the ledger's connection."""
+        self._connection = connection
+
+    def outstanding(self) -> list[Outstanding]:
+        """Count what is still to be brought home, per function."""
+        with self._connection.reading() as database:
+            return [Outstanding(*row) for row in database.rows(_OUTSTANDING)]
+
+    def states_of(self, ids: Sequence[str]) -> dict[str, State]:
+        """Look up many ids at once; ids that the ledger does not know are absent."""
+        with self._connection.reading() as database:
+            return moves.states_of(database, ids)
+
+    def candidates(self, now: int) -> list[Candidate]:
+        """Return every outstanding task that no postponement holds back."""
+        return self._candidates("(next_try_at is null or next_try_at <= ?)", now)
+
+    def blocked(self) -> list[Candidate]:
+        """Return every outstanding task that is marked as blocked."""
+        return self._candidates("blocked_at is not null")
+
+    def near_expiry(self, before: int) -> list[Candidate]:
+        """Return what a review must look at: old enough, or in a band already."""
+        return self._candidates(
+            "(posted_at <= ? or earliest_done_at <= ? or band <> 'fresh')", before, before
+        )
+
+    def bands(self, ids: Sequence[str]) -> dict[str, Band]:
+        """Return the bands of tasks as the last review stored them."""
+        with self._connection.reading() as database:
+            found = database.rows(f"select id, band from task where {_GIVEN}", [rows.ids_json(ids)])
+            return {task_id: Band(band) for task_id, band in found}
+
+    def stuck(self, tries: int) -> list[Candidate]:
+        """Return outstanding tasks that got an answer which is neither "not yet" nor the remote's own trouble."""
+        return self._candidates(
+            "attempts >= ? and (code is null or (code not in (20100, 40601, 40602) and code < 50000))", tries
+        )
+
+    def lost_since(self, at: int) -> tuple[str, ...]:
+        """Return the ids of tasks that were lost since `at`, the newest first."""
+        with self._connection.reading() as database:
+            found = database.rows(
+                "select id from task where state = 'lost' and settled_at >= ? order by settled_at desc, id",
+                [at],
+            )
+            return tuple(task_id for (task_id,) in found)
+
+    def next_due(self, now: int) -> int | None:
+        """Return when the next postponement after `now` ends."""
+        with self._connection.reading() as database:
+            due: int | None = database.one(
+                f"select min(next_try_at) from task where {_OPEN} and next_try_at > ?", [now]
+            )
+            return due
+
+    def get(self, task_id: str) -> Task | None:
+        """Return one task."""
+        with self._connection.reading() as database:
+            found = list(TaskRow.select().where(TaskRow.id == task_id).dicts().execute(database))
+            return rows.task(found[0]) if found else None
+
+    def block(self, ids: Sequence[str], at: int) -> int:
+        """Mark outstanding tasks as blocked since `at`; return how many were not before."""
+        with self._connection.writing() as database:
+            return database.change(
+                f"update task set blocked_at = ? where {_GIVEN} and {_OPEN} and blocked_at is null",
+                [at, rows.ids_json(ids)],
+            )
+
+    def unblock(self, ids: Sequence[str]) -> int:
+        """Take the mark away; return how many had it."""
+        with self._connection.writing() as database:
+            return database.change(
+                f"update task set blocked_at = null where {_GIVEN} and blocked_at is not null",
+                [rows.ids_json(ids)],
+            )
+
+    def set_bands(self, changes: Sequence[tuple[str, Band, int | None]]) -> None:
+        """Note each task's band and visibility deadline, as a review found them."""
+        with self._connection.writing() as database:
+            database.executemany(
+                f"update task set band = ?, expires_at = ? where id = ? and {_OPEN}",
+                [(str(band), expires_at, task_id) for task_id, band, expires_at in changes],
+            )
+
+    def unruled(self) -> list[tuple[str, str, str | None, int]]:
+        """Return (id, function, tag, the remote's priority) of outstanding tasks that no rule has looked at."""
+        with self._connection.reading() as database:
+            found: list[tuple[str, str, str | None, int]] = database.rows(
+                f"""select id, function, tag, remote_priority from task
+                    where {_OPEN} and priority_source = 'posted' order by id"""
+            )
+            return found
+
+    def reset_rules(self) -> None:
+        """Forget what rules decided about outstanding tasks: their priority is the remote's again."""
+        with self._connection.writing() as database:
+            database.change(
+                f"""update task set priority = remote_priority, priority_source = 'posted'
+                    where {_OPEN} and priority_source = 'rule'"""
+            )
+
+    def set_priorities(self, changes: Sequence[tuple[str, int]], source: PrioritySource) -> int:
+        """Set the priority of outstanding tasks; a rule never overwrites a user's word. Return how many were set."""
+        spare = "" if source is PrioritySource.USER else "and priority_source <> 'user'"
+        with self._connection.writing() as database:
+            changed = database.executemany(
+                f"update task set priority = ?, priority_source = ? where id = ? and {_OPEN} {spare}",
+                [(priority, str(source), task_id) for task_id, priority in changes],
+            )
+            return max(0, changed)
+
+    def _candidates(self, condition: str, *parameters: object) -> list[Candidate]:
+        with self._connection.reading() as database:
+            found = database.rows(
+                f"select {rows.CANDIDATE_COLUMNS} from task where {_OPEN} and {condition}", parameters
+            )
+            return [rows.candidate(row) for row in found]
+
+
+_OPEN = "state in ('posted', 'ready')"
+"""Written as the partial index `task_outstanding` is, so that it is used."""
+
+_GIVEN = "id in (select value from json_each(?))"
+
+_OUTSTANDING = f"""
+    select function,
+           count(*) filter (where state = 'posted'),
+           count(*) filter (where state = 'ready'),
+           count(*) filter (where blocked_at is not null),
+           count(*) filter (where priority > 1),
+           coalesce(min(posted_at) filter (where state = 'posted' and webhook <> 'postback'), min(posted_at)),
+           count(*) filter (where state = 'posted' and webhook <> 'postback')
+    from task where {_OPEN} group by function order by function
+"""
