@@ -245,6 +245,14 @@ def test_rule_12_a_row_leaves_72_hours_after_completion_and_the_result_stays(sim
     assert remote.fetch(task_id).code == 20000
 
 
+def test_rule_12_a_row_that_would_come_after_its_72_hours_never_comes(simulate: Make) -> None:
+    remote = simulate(list_lag_ms=(72 * HOUR, 72 * HOUR))
+    remote.create()
+    remote.pass_(80 * HOUR)
+    assert remote.ready().ids == []
+    assert remote.world.counts()["listed"] == 0
+
+
 def test_rule_13_results_are_kept_30_days_and_html_7_days_from_posting(remote: Any) -> None:
     (task_id,) = remote.create()
     posted_at = remote.world.truth(task_id).posted_at
