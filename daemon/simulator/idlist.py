@@ -48,7 +48,7 @@ def errors(state: State, account: Account, call: Call, api: str) -> Entry | int:
         {name: as_text(row["at"]) if name == "datetime" else row[name] for name in _ERROR_KEYS}
         for row in reversed(account.errors)
         if row["at"] >= call.now - ERRORS_REACH_MS
-        and wanted in {None, row["function"]}
+        and (wanted is None or wanted == row["function"])
         and _of(state, row, api)
     ]
     return _entry(state, account, call, api, asked, OK, found[first:last])
@@ -99,7 +99,7 @@ def _rows(
     account: Account, api: str, start: int, end: int, asked: dict[str, Any], first: int, last: int
 ) -> list[dict[str, Any]]:
     sort = asked.get("sort", "asc")
-    if sort not in {"asc", "desc"}:
+    if str(sort) not in {"asc", "desc"}:
         raise Refused(40501, "'sort'")
     low = bisect_left(account.posted, start, key=lambda task: task.posted_at)
     high = bisect_left(account.posted, end + 1, key=lambda task: task.posted_at)

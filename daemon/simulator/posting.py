@@ -139,7 +139,7 @@ def _check_webhooks(function: Function, fields: dict[str, Any]) -> None:
     if function.name == "on_page" and fields.get("postback_url"):
         raise Refused(40501, "'postback_url'")  # the crawl has pingbacks only
     form = fields.get("postback_data")
-    if form is not None and form not in _FORMS:
+    if form is not None and str(form) not in _FORMS:
         raise Refused(40501, "'postback_data'")
     named_forms = {"regular", "advanced", "html"} & set(function.variants)
     if fields.get("postback_url") and named_forms and form is None:

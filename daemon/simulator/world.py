@@ -4,6 +4,7 @@ Rules are those of the documentation; where it is silent, the less friendly read
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -132,10 +133,9 @@ class World:
         state = self._state
         gone_before = state.now() - state.options.retention_ms
         return sum(
-            task.posted_at <= gone_before and task.done and not task.fetched and task.delivered_at is None
+            task.owner == OWN and task.done and not task.fetched and task.delivered_at is None
             for account in state.accounts
-            for task in account.posted
-            if task.owner == OWN
+            for task in takewhile(lambda task: task.posted_at <= gone_before, account.posted)
         )
 
     def truth(self, task_id: str) -> Truth:
