@@ -22,6 +22,11 @@ MESSAGE_LENGTH = 300
 
 _BOM = b"\xef\xbb\xbf"
 _UNPRINTABLE = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f]+")
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _UNDECODABLE = (ValueError, RecursionError, OverflowError)
 """What decoding raises: no JSON, no UTF-8, no number of this machine, nested beyond sense."""
 
@@ -84,7 +89,7 @@ def read_call(body: bytes, about: str) -> Call:
     if body.lstrip()[:1] == b"<":
         raise Garbled(f"{about} is HTML or XML, not JSON: something between us and the remote answered")
     try:
-        envelope = msgspec.json.decode(body.removeprefix(_BOM), type=_Envelope)
+        envelope = _decode_envelope(body.removeprefix(_BOM))
     except _UNDECODABLE as error:
         raise Garbled(f"{about} is no JSON object that can be read ({_first_line(error)})") from None
     entries = [] if is_null(envelope.tasks) else items(envelope.tasks)
@@ -95,6 +100,17 @@ def read_call(body: bytes, about: str) -> Call:
     return Call(
         code(envelope.status_code), message(envelope.status_message), whole, len(elements) - len(whole)
     )
+
+
+def _decode_envelope(body: bytes) -> _Envelope:
+    """Decode; half a surrogate pair, as a cut emoji leaves it, is legal JSON that msgspec refuses (RFC 8259, 8.2)."""
+    try:
+        return msgspec.json.decode(body, type=_Envelope)
+    except _UNDECODABLE:
+        if not _HALF_PAIR.search(body):
+            raise
+    mended = _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], body)
+    return msgspec.json.decode(mended, type=_Envelope)
 
 
 def decoded(raw: Raw, kind: type[T]) -> T | None:

@@ -91,9 +91,7 @@ def read_result(body: bytes, task_id: str) -> ResultAnswer:
     has_result = _has_result(element.result)
     code, message = _word_of(call, element, has_result=has_result)
     if element.segments and element.segments[-1] in _OTHER_CALLS:
-        raise Garbled(
-            f"{about} is one of {element.segments[-1]}; nothing was stored, it is asked again later", code
-        )
+        raise Garbled(f"{about} answers {element.segments[-1]}, not a GET by id; nothing was stored", code)
     kind = _kind(code, has_result=has_result)
     if kind is Kind.OK and b'"crawl_progress"' in body:
         kind = _crawl_kind(element.result, problems)
@@ -201,9 +199,9 @@ def _check_path(call: Call, listing: Listing, about: str, problems: list[str]) -
         return
     for path in ("/" + "/".join(element.segments) for element in call.elements if element.segments):
         if not path.endswith(f"/{_LIST}"):
-            raise Garbled(f"{about} is one of {path[:120]!r}; it is asked again later")
+            raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
         if path != listing.path:
-            problems.append(f"{about} says that it is one of {path[:120]!r}")
+            problems.append(f"{about} says that it answers {path[:120]!r}")
 
 
 def _check_count(call: Call, rows: int, about: str, problems: list[str]) -> None:
