@@ -1,4 +1,4 @@
-"""What the demo shows while it runs and says when it ends: frozen records. Knows neither the story nor the screen."""
+"""What the demo shows while it runs and says when it ends: frozen records. Knows neither story nor screen."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

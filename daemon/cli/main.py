@@ -1,0 +1,156 @@
+"""`readyd`: the group of all commands, and the wall where every error becomes a sentence and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from daemon.cli import changing, checking, copying, reading, recording, running, showing
+from daemon.cli.options import (
+    BUG,
+    DONE,
+    INTERRUPTED,
+    PIPE_CLOSED,
+    TRY_AGAIN,
+    UNREACHABLE,
+    UNUSABLE,
+    Shared,
+    shared_options,
+)
+from daemon.cli.render import say
+
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Work": (running.run, recording.record),
+    "Look": (reading.status, reading.tasks, showing.show, reading.alerts),
+    "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
+    "Try": (running.demo, running.simulate),
+}
+
+EPILOG = """\b
+Exit codes:
+    0  done
+    1  done, but something needs attention
+    2  wrong usage: an option, an argument or a file named on the command line
+   69  the remote cannot be reached (run --once, check --online)
+   70  a bug in readyd
+   75  try again later: the ledger is busy, or a daemon is already running
+   78  the settings or the ledger cannot be used
+  130  interrupted (Ctrl-C)
+
+\b
+Examples:
+  readyd check --online
+  readyd record answers.jsonl
+  readyd run
+  readyd tasks --band urgent
+"""
+
+
+class Readyd(click.Group):
+    """The group; its help lists the commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in their sections."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(f"{title}"):
+                formatter.write_dl([(one.name or "", one.get_short_help_str(70)) for one in commands])
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"readyd {version('readyd')}")
+    context.exit()
+
+
+@click.group(
+    cls=Readyd,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@shared_options
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+@click.pass_context
+def readyd(context: click.Context) -> None:
+    """Bring every DataForSEO Standard-method result home before it disappears.
+
+    The ledger knows every task you posted; `readyd run` watches the Tasks Ready lists, collects the results,
+    urgent ones first, and warns early when one is in danger.
+    """
+    context.ensure_object(Shared)
+
+
+for _commands in SECTIONS.values():
+    for _command in _commands:
+        readyd.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code. Whatever goes wrong is said in one sentence on stderr."""
+    shared = Shared()
+    try:
+        code = readyd.main(list(arguments), prog_name="readyd", standalone_mode=False, obj=shared)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _usage(error)
+    except Exception as error:
+        return _wall(error, debug=shared.debug)
+    return code if isinstance(code, int) else DONE
+
+
+def _usage(error: click.ClickException) -> int:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    say(error.format_message().rstrip("."))
+    if context is not None:
+        click.echo(f"Try `{context.command_path} --help`.", err=True)
+    return 2
+
+
+def _wall(error: Exception, *, debug: bool) -> int:
+    code = _code_of(error)
+    if code != BUG:
+        say(str(error))
+        return code
+    from importlib.metadata import version
+
+    say(
+        f"this is a bug in readyd {version('readyd')}: {type(error).__name__}: {error}. Please report it with"
+        " what you did; READYD_DEBUG=1 shows where it happened. The ledger keeps what it had."
+    )
+    if debug:
+        traceback.print_exception(error)
+    return BUG
+
+
+def _code_of(error: Exception) -> int:
+    """Tell what an error means for whoever called readyd; importing late keeps good runs fast."""
+    from daemon.settings_secret import SettingsError
+    from ledger.errors import LedgerBusyError, LedgerError
+
+    if isinstance(error, LedgerBusyError):
+        return TRY_AGAIN
+    if isinstance(error, LedgerError | SettingsError):
+        return UNUSABLE
+    from daemon.dataforseo.errors import RemoteError
+
+    return UNREACHABLE if isinstance(error, RemoteError) else BUG

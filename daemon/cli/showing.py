@@ -1,0 +1,217 @@
+"""`readyd show`: all that is known of one task, in plain words, with its history; or its result, byte for byte."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.cli import filters, words
+from daemon.cli.layout import Cell
+from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
+from daemon.cli.render import Screen, say, worded, write_json
+from ledger.records import Body, PrioritySource, State, Task, Transition, Webhook
+from ledger.states import OUTSTANDING
+from ledger.times import as_text
+
+if TYPE_CHECKING:
+    from daemon.standing import Standing
+    from ledger.reader import Reader
+
+MEANING = {
+    State.PLANNED: "not posted yet",
+    State.POSTING: "sent, its answer is not known yet",
+    State.POSTED: "accepted by the remote; no sign yet that it is done",
+    State.READY: "done at the remote; its result is not here yet",
+    State.COLLECTED: "its result is here",
+    State.DELIVERED: "done and on no list, so the remote delivered it to the postback server",
+    State.FAILED: "the remote finished it with an error",
+    State.LOST: "its result is proven gone",
+    State.REJECTED: "never accepted by the remote",
+}
+SOURCES = {
+    PrioritySource.POSTED: "as posted",
+    PrioritySource.RULE: "set by a rule of the settings",
+    PrioritySource.USER: "set by readyd prioritise",
+}
+LABEL = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of one task."""
+
+    task: Task
+    standing: "Standing | None"  # None: nothing is left to be done about it
+    history: list[Transition]
+    variants: list[str]  # forms of the result that are here
+    body: Body | None
+
+
+@click.command(
+    short_help="Show all that is known of a task, or its result.",
+    epilog=examples(
+        "readyd show 11231402-1535-0066-0000-8a3f2c1e0d4b",
+        "readyd show 11231402-15 --json",
+        "readyd show 11231402-15 --result | jq '.tasks[0].result[0].items'",
+    ),
+)
+@click.argument("task_id", metavar="ID")
+@click.option("--result", is_flag=True, help="Write the result, the JSON answer as the remote sent it.")
+@click.option("--variant", metavar="NAME", help="Which form of the result: advanced, regular, html, ...")
+@json_option
+@shared_options
+@click.pass_obj
+def show(shared: Shared, task_id: str, result: bool, variant: str | None, as_json: bool) -> int:
+    """Show all that is known of the task ID, and its history. The beginning of an id is enough if no other id
+    begins so.
+
+    With --result, exits with 1 when the result is not here.
+    """
+    with shared.reading() as (settings, reader, now):
+        task = filters.resolve(reader, task_id)
+        if result:
+            return _write_result(reader, task, variant)
+        standing = None
+        if task.state in OUTSTANDING:
+            from daemon.standing import Standings, as_candidate
+
+            standings = Standings(reader.looks(), now, settings.rules, settings.variants)
+            standing = standings.of(as_candidate(task))
+        known = Known(
+            task, standing, reader.history(task.id), reader.variants(task), reader.body(task, variant)
+        )
+    if as_json:
+        _write(known)
+    else:
+        _tell(shared.screen(), known, now)
+    return DONE
+
+
+def inflate(body: Body) -> bytes:
+    """Return a result as the remote sent it.
+
+    Raises:
+        DamagedLedgerError: what is stored does not inflate.
+    """
+    from ledger.errors import DamagedLedgerError
+
+    try:
+        return gzip.decompress(body.gzip)
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"the stored result of task {body.task_id} is damaged: {error}; restore results/ from a backup"
+        raise DamagedLedgerError(msg) from None
+
+
+def _write_result(reader: "Reader", task: Task, variant: str | None) -> int:
+    body = reader.body(task, variant)
+    if body is None:
+        here = reader.variants(task)
+        if here:
+            say(f"the result of task {task.id} is here as {', '.join(here)}, not as {variant}")
+        else:
+            say(f"there is no result of task {task.id}: it is {task.state}, {MEANING[task.state]}")
+        return ATTENTION
+    click.echo(inflate(body), nl=False)
+    return DONE
+
+
+def _write(known: Known) -> None:
+    from daemon.cli import plain
+
+    body = known.body
+    write_json(
+        {
+            **plain.task(known.task, known.standing),
+            "history": [plain.record(move) for move in known.history],
+            "variants": known.variants,
+            "result": body
+            and {
+                "variant": body.variant,
+                "size": body.size,
+                "stored_size": len(body.gzip),
+                "code": body.code,
+                "fetched_at": body.fetched_at,
+            },
+        }
+    )
+
+
+def _tell(screen: Screen, known: Known, now: int) -> None:
+    facts = (
+        *_identity(known.task),
+        *_progress(known.task, now),
+        *_deadlines(known.standing, now),
+        *_outcome(known),
+    )
+    for label, *parts in facts:
+        screen.sentence(Cell(f"{label:{LABEL}}", "bold"), *parts, hang=LABEL)
+    screen.line()
+    screen.line("history", "bold")
+    for move in known.history:
+        origin = "" if move.from_state is None else f"{move.from_state} to "
+        screen.words(f"  {as_text(move.at)}  {origin}", worded(str(move.to_state)), f": {move.reason}")
+
+
+Facts = Iterator[tuple[str | Cell, ...]]
+"""A label, and the parts of a sentence."""
+
+
+def _identity(task: Task) -> Facts:
+    yield "task", Cell(words.clean(task.id), "bold")
+    yield "function", words.clean(task.function)
+    if task.tag:
+        yield "tag", words.clean(task.tag)
+    yield "state", worded(str(task.state)), f": {MEANING[task.state]}"
+    yield "priority", f"{task.priority}, {SOURCES[task.priority_source]}"
+    if task.webhook is not Webhook.NONE:
+        yield "webhook", f"{task.webhook}: the remote was asked to call a server when it is done"
+
+
+def _when(at: int, now: int) -> str:
+    return f"{as_text(at)}, {words.ago(at, now)}"
+
+
+def _progress(task: Task, now: int) -> Facts:
+    """Tell when it was posted and done, as exactly as that is known, and what was tried."""
+    yield "posted", _when(task.posted_at, now)
+    if task.pending_at is not None and task.ready_at is None:
+        yield "not done", f"as of {_when(task.pending_at, now)}: the remote said so"
+    earliest, latest = task.earliest_done_at, task.latest_done_at
+    if earliest is not None and latest is not None:
+        yield (
+            "done",
+            as_text(latest) if earliest == latest else f"from {as_text(earliest)} to {as_text(latest)}",
+        )
+    if task.blocked_at is not None:
+        yield "blocked", f"hidden behind full lists since {_when(task.blocked_at, now)}; it is fetched by id"
+    if task.attempts:
+        next_try = "" if task.next_try_at is None else f"; next try {words.ago(task.next_try_at, now)}"
+        yield "tries", f"{words.counted(task.attempts, 'GET')} without a result{next_try}"
+    if task.settled_at is not None:
+        yield "settled", _when(task.settled_at, now)
+
+
+def _deadlines(standing: "Standing | None", now: int) -> Facts:
+    if standing is None:
+        return
+    if standing.deadline_at is not None:
+        over = "forgotten" if standing.deadline_at > now else "may be forgotten"
+        when = f"{as_text(standing.deadline_at)}, {words.left(standing.deadline_at, now)}: "
+        yield "on the list", f"{over} by Tasks Ready from {when}", worded(str(standing.band))
+    yield "result kept", f"until {as_text(standing.retention_at)}, {words.left(standing.retention_at, now)}"
+
+
+def _outcome(known: Known) -> Facts:
+    task, body = known.task, known.body
+    if task.code is not None:
+        yield "last answer", f"{task.code} {words.clean(task.message)}"
+    if body is not None:
+        size = f"{words.size(body.size)} ({words.size(len(body.gzip))} stored)"
+        yield "result", f"{body.variant}, {size}, fetched {as_text(body.fetched_at)}; --result writes it"
+    if len(known.variants) > 1:
+        yield "variants", ", ".join(known.variants)
+    if task.cost is not None:
+        yield "cost", f"{task.cost:.6f}".rstrip("0").rstrip(".") + " USD"

@@ -1,0 +1,179 @@
+"""The state of the whole ledger in one record, computed for `status`. Reads; prints nothing."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from daemon.cli import words
+from daemon.policy import listing
+from daemon.standing import Standings, as_candidate, scopes
+from ledger.records import Alert, Band, Look, Outstanding, State, Task, Webhook
+from ledger.states import OUTSTANDING
+
+if TYPE_CHECKING:
+    from daemon.policy.rules import Rules
+    from daemon.settings import Settings
+    from ledger.reader import Reader
+
+GRAVE = frozenset({"critical", "past"})
+"""Steps of alerts that make `status` exit with 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The outstanding task whose visibility deadline comes first."""
+
+    task: Task
+    deadline_at: int
+    band: Band
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What `status` tells. Times are UTC ms."""
+
+    counts: dict[str, dict[State, int]]
+    bands: dict[Band, int]
+    nearest: Nearest | None
+    blocked: int
+    foreign: int
+    looks: list[Look]
+    last_list_at: int | None
+    alerts: list[Alert]
+    problems: list[str]
+
+    @property
+    def totals(self) -> Counter[State]:
+        """Count tasks per state over all functions."""
+        total: Counter[State] = Counter()
+        for states in self.counts.values():
+            total.update(states)
+        return total
+
+    @property
+    def outstanding(self) -> int:
+        """Count the tasks still to be brought home."""
+        return sum(self.totals[state] for state in OUTSTANDING)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What one walk over the outstanding tasks finds."""
+
+    bands: Counter[Band] = field(default_factory=Counter)
+    functions: dict[str, "_Group"] = field(default_factory=dict)
+    nearest: Nearest | None = None
+    nearest_at: float = math.inf
+    blocked: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    """The outstanding tasks of one function, counted."""
+
+    posted: int = 0
+    ready: int = 0
+    hurried: int = 0
+    oldest_posted_at: int | None = None
+    oldest_recorded_at: int | None = None
+
+    def add(self, task: Task) -> None:
+        """Count one task."""
+        self.ready += task.state is State.READY
+        self.posted += task.state is State.POSTED
+        self.hurried += task.priority > 1
+        self.oldest_posted_at = min(task.posted_at, self.oldest_posted_at or task.posted_at)
+        self.oldest_recorded_at = min(task.recorded_at, self.oldest_recorded_at or task.recorded_at)
+
+
+def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -> Survey:
+    """Look at everything once."""
+    from ledger.reader import TaskFilter
+
+    looks = reader.looks()
+    rules = settings.rules
+    standings = Standings(looks, now, rules, settings.variants)
+    walk = _walk(reader.tasks(TaskFilter(states=OUTSTANDING)), standings)
+    last_list_at = max((look.answered_at for look in looks if look.answered_at is not None), default=None)
+    alerts = reader.alerts()
+    problems = [alert.detail for alert in alerts if alert.step in GRAVE]
+    problems += _unwatched(walk, looks, rules, now, running=running)
+    return Survey(
+        counts={
+            name: {state: count for state, count in states.items() if count}
+            for name, states in reader.counts().items()
+        },
+        bands={band: walk.bands[band] for band in Band},
+        nearest=walk.nearest,
+        blocked=walk.blocked,
+        foreign=_foreign(looks),
+        looks=looks,
+        last_list_at=last_list_at,
+        alerts=alerts,
+        problems=problems,
+    )
+
+
+def _walk(tasks: Iterable[Task], standings: Standings) -> _Walk:
+    walk = _Walk()
+    for task in tasks:
+        standing = standings.of(as_candidate(task))
+        walk.bands[standing.band] += 1
+        walk.blocked += task.blocked_at is not None
+        # A postback task is on a list only when its delivery failed; otherwise none is asked for its sake.
+        if task.state is State.READY or task.webhook is not Webhook.POSTBACK:
+            walk.functions.setdefault(task.function, _Group()).add(task)
+        # A deadline that is over is no longer the one to meet; that task is fetched by id.
+        deadline_at = standing.deadline_at
+        if deadline_at is not None and standings.now < deadline_at < walk.nearest_at:
+            walk.nearest_at, walk.nearest = deadline_at, Nearest(task, deadline_at, standing.band)
+    return walk
+
+
+def _unwatched(walk: _Walk, looks: list[Look], rules: "Rules", now: int, *, running: bool) -> list[str]:
+    """Say so when nobody reads the lists that policy would have asked by now."""
+    by_path = {look.listing: look for look in looks}
+    asks = listing.plan(_outstanding(walk), by_path, scopes(), now, rules)
+    if not asks:
+        return []
+    recorded_at = min(group.oldest_recorded_at or now for group in walk.functions.values())
+    answered_at = max(
+        (by_path[one.listing].answered_at or 0 for one in asks if one.listing in by_path), default=0
+    )
+    # A task recorded late, from an old file, was not to be awaited before it was recorded.
+    silent_since = max(answered_at, recorded_at)
+    overdue = now - max(asks[0].due_at, recorded_at) > rules.poll_stale_ms
+    failing = any(one.why is listing.Why.FAILED for one in asks) and now - silent_since > rules.poll_stale_ms
+    if not overdue and not failing:
+        return []
+    hint = "" if running else "; no daemon is running: readyd run"
+    return [f"no list was read for {words.duration(now - silent_since)} although tasks are outstanding{hint}"]
+
+
+def _outstanding(walk: _Walk) -> list[Outstanding]:
+    return [
+        Outstanding(
+            function=function,
+            posted=group.posted,
+            ready=group.ready,
+            blocked=0,
+            hurried=group.hurried,
+            oldest_posted_at=group.oldest_posted_at or 0,
+            expected=group.posted,
+        )
+        for function, group in walk.functions.items()
+    ]
+
+
+def _foreign(looks: list[Look]) -> int:
+    """Count foreign rows of the newest windows; an umbrella and its type lists show the same rows."""
+    by_path = {look.listing: look for look in looks}
+    families: dict[str, list[int]] = {}
+    for scope in scopes():
+        look = by_path.get(scope.listing)
+        if look is not None:
+            counts = families.setdefault(scope.family, [0, 0])
+            counts[scope.umbrella] += look.foreign
+    return sum(max(counts) for counts in families.values())
