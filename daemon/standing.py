@@ -4,7 +4,7 @@ The one place where a band is computed; the `band` column is only as fresh as th
 asks nobody, so that commands that only look stay light.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,8 +21,9 @@ class Standing:
     """Deadlines of an outstanding task (UTC ms) and how near the first one is."""
 
     band: Band
-    deadline_at: int | None  # Tasks Ready forgets the task, at the earliest; None: no list is to show it
+    deadline_at: int  # Tasks Ready forgets the task, at the earliest
     retention_at: int  # the remote deletes its result
+    listed: bool = True  # False: no list is to show it, so the first deadline is nobody's concern
 
 
 @cache
@@ -35,11 +36,11 @@ class Standings:
     """Computes standings as of one moment; what many tasks share is looked up once per function."""
 
     def __init__(
-        self, looks: Iterable[Look], now: int, rules: Rules, variants: Sequence[VariantPattern] = ()
+        self, looks: Mapping[str, Look], now: int, rules: Rules, variants: Sequence[VariantPattern] = ()
     ) -> None:
         """Fix the moment; `variants` are the settings' wishes for another form than the usual one."""
         self.now = now
-        self._looks = {look.listing: look for look in looks}
+        self._looks = looks
         self._rules = rules
         self._variants = variants
         self._scopes = scopes()
@@ -49,11 +50,11 @@ class Standings:
         """Compute deadlines and band of one outstanding task."""
         variant = task.variant or choices.variant_of(task.function, task.tag, self._variants)
         retention_at = expiry.retention_deadline(task.posted_at, variant, self._rules)
-        if task.webhook is Webhook.POSTBACK and task.state is State.POSTED:
-            # Listed only if its delivery fails (docs: tasks_ready), so there is nothing that a list could forget.
-            return Standing(Band.FRESH, None, retention_at)
         earliest, _ = expiry.interval_of(task, self.clear_at(task.function), self._rules)
         deadline_at = expiry.visibility_deadline(earliest, self._rules)
+        if task.webhook is Webhook.POSTBACK and task.state is State.POSTED:
+            # Listed only if its delivery fails (docs: tasks_ready), so there is nothing that a list could forget.
+            return Standing(Band.FRESH, deadline_at, retention_at, listed=False)
         return Standing(expiry.band(deadline_at, self.now, self._rules), deadline_at, retention_at)
 
     def clear_at(self, function: str) -> int | None:

@@ -91,7 +91,7 @@ def _target(destination: str) -> "Target":
     from daemon.cli.targets import Directory, Lines, Stream
 
     if destination == "-":
-        return Stream(click.get_binary_stream("stdout"))
+        return Stream(sys.stdout.buffer)
     path = Path(destination)
     return Lines(path) if path.suffix in LINES or path.is_file() else Directory(path)
 

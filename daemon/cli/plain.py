@@ -23,7 +23,7 @@ def task(one: Task, standing: Standing | None) -> dict[str, Any]:
     """Write a task with the band it is in now; that and both deadlines are null once it is settled."""
     known = record(one)
     known["band"] = str(standing.band) if standing else None
-    known["deadline_at"] = standing.deadline_at if standing else None
+    known["deadline_at"] = standing.deadline_at if standing and standing.listed else None
     known["retention_at"] = standing.retention_at if standing else None
     del known["expires_at"]
     return known

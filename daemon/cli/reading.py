@@ -113,7 +113,8 @@ def tasks(
     chosen = filters.make(states, function, tag, blocked)
     wanted = frozenset(Band(band) for band in bands)
     with shared.reading() as (settings, reader, now):
-        standings = Standings(reader.looks(), now, settings.rules, settings.variants)
+        looks = {look.listing: look for look in reader.looks()}
+        standings = Standings(looks, now, settings.rules, settings.variants)
         rows, total = _select(reader, chosen, wanted, standings, limit)
     if as_json:
         write_json({"at": now, "total": total, "tasks": [plain.task(*row) for row in rows]})
@@ -158,8 +159,8 @@ class Counted:
 def _by_deadline(row: Row) -> tuple[bool, float, str]:
     # Past its deadline a task is safe by id for days, so it comes after those that can still make it.
     past = row.standing is not None and row.standing.band is Band.PAST
-    deadline_at = None if row.standing is None else row.standing.deadline_at
-    return past, math.inf if deadline_at is None else deadline_at, row.task.id
+    listed = row.standing is not None and row.standing.listed
+    return past, row.standing.deadline_at if row.standing and listed else math.inf, row.task.id
 
 
 def _latest_first(row: Row) -> tuple[int, str]:

@@ -78,7 +78,8 @@ def show(shared: Shared, task_id: str, result: bool, variant: str | None, as_jso
         if task.state in OUTSTANDING:
             from daemon.standing import Standings, as_candidate
 
-            standings = Standings(reader.looks(), now, settings.rules, settings.variants)
+            looks = {look.listing: look for look in reader.looks()}
+            standings = Standings(looks, now, settings.rules, settings.variants)
             standing = standings.of(as_candidate(task))
         known = Known(
             task, standing, reader.history(task.id), reader.variants(task), reader.body(task, variant)
@@ -197,7 +198,7 @@ def _progress(task: Task, now: int) -> Facts:
 def _deadlines(standing: "Standing | None", now: int) -> Facts:
     if standing is None:
         return
-    if standing.deadline_at is not None:
+    if standing.listed:
         over = "forgotten" if standing.deadline_at > now else "may be forgotten"
         when = f"{as_text(standing.deadline_at)}, {words.left(standing.deadline_at, now)}: "
         yield "on the list", f"{over} by Tasks Ready from {when}", worded(str(standing.band))

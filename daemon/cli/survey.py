@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,11 @@ def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -
     """Look at everything once."""
     from ledger.reader import TaskFilter
 
-    looks = reader.looks()
+    looks = {look.listing: look for look in reader.looks()}
     rules = settings.rules
     standings = Standings(looks, now, rules, settings.variants)
     walk = _walk(reader.tasks(TaskFilter(states=OUTSTANDING)), standings)
-    last_list_at = max((look.answered_at for look in looks if look.answered_at is not None), default=None)
+    answered = (look.answered_at for look in looks.values() if look.answered_at is not None)
     alerts = reader.alerts()
     problems = [alert.detail for alert in alerts if alert.step in GRAVE]
     problems += _unwatched(walk, looks, rules, now, running=running)
@@ -109,8 +109,8 @@ def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -
         nearest=walk.nearest,
         blocked=walk.blocked,
         foreign=_foreign(looks),
-        looks=looks,
-        last_list_at=last_list_at,
+        looks=list(looks.values()),
+        last_list_at=max(answered, default=None),
         alerts=alerts,
         problems=problems,
     )
@@ -126,30 +126,24 @@ def _walk(tasks: Iterable[Task], standings: Standings) -> _Walk:
         if task.state is State.READY or task.webhook is not Webhook.POSTBACK:
             walk.functions.setdefault(task.function, _Group()).add(task)
         # A deadline that is over is no longer the one to meet; that task is fetched by id.
-        deadline_at = standing.deadline_at
-        if deadline_at is not None and standings.now < deadline_at < walk.nearest_at:
-            walk.nearest_at, walk.nearest = deadline_at, Nearest(task, deadline_at, standing.band)
+        if standing.listed and standings.now < standing.deadline_at < walk.nearest_at:
+            walk.nearest_at = standing.deadline_at
+            walk.nearest = Nearest(task, standing.deadline_at, standing.band)
     return walk
 
 
-def _unwatched(walk: _Walk, looks: list[Look], rules: "Rules", now: int, *, running: bool) -> list[str]:
+def _unwatched(
+    walk: _Walk, looks: Mapping[str, Look], rules: "Rules", now: int, *, running: bool
+) -> Iterator[str]:
     """Say so when nobody reads the lists that policy would have asked by now."""
-    by_path = {look.listing: look for look in looks}
-    asks = listing.plan(_outstanding(walk), by_path, scopes(), now, rules)
-    if not asks:
-        return []
-    recorded_at = min(group.oldest_recorded_at or now for group in walk.functions.values())
-    answered_at = max(
-        (by_path[one.listing].answered_at or 0 for one in asks if one.listing in by_path), default=0
-    )
+    since = listing.unanswered_since(_outstanding(walk), looks, scopes(), now, rules)
+    if since is None:
+        return
     # A task recorded late, from an old file, was not to be awaited before it was recorded.
-    silent_since = max(answered_at, recorded_at)
-    overdue = now - max(asks[0].due_at, recorded_at) > rules.poll_stale_ms
-    failing = any(one.why is listing.Why.FAILED for one in asks) and now - silent_since > rules.poll_stale_ms
-    if not overdue and not failing:
-        return []
-    hint = "" if running else "; no daemon is running: readyd run"
-    return [f"no list was read for {words.duration(now - silent_since)} although tasks are outstanding{hint}"]
+    since = max(since, min(group.oldest_recorded_at or now for group in walk.functions.values()))
+    if now - since >= rules.poll_stale_ms:
+        hint = "" if running else "; no daemon is running: start readyd run"
+        yield f"no list was read for {words.duration(now - since)} although tasks are outstanding{hint}"
 
 
 def _outstanding(walk: _Walk) -> list[Outstanding]:
@@ -167,12 +161,11 @@ def _outstanding(walk: _Walk) -> list[Outstanding]:
     ]
 
 
-def _foreign(looks: list[Look]) -> int:
+def _foreign(looks: Mapping[str, Look]) -> int:
     """Count foreign rows of the newest windows; an umbrella and its type lists show the same rows."""
-    by_path = {look.listing: look for look in looks}
     families: dict[str, list[int]] = {}
     for scope in scopes():
-        look = by_path.get(scope.listing)
+        look = looks.get(scope.listing)
         if look is not None:
             counts = families.setdefault(scope.family, [0, 0])
             counts[scope.umbrella] += look.foreign

@@ -120,8 +120,7 @@ def tasks(screen: Screen, rows: Sequence["Row"], total: int, now: int) -> None:
 def _task(row: "Row", now: int) -> list[str | Cell]:
     task, standing = row
     band = Band.FRESH if standing is None else standing.band
-    deadline_at = None if standing is None else standing.deadline_at
-    left = "-" if deadline_at is None else words.brief(deadline_at - now)
+    left = words.brief(standing.deadline_at - now) if standing and standing.listed else "-"
     return [
         words.clean(task.id),
         words.clean(task.function),
