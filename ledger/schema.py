@@ -23,8 +23,8 @@ SCHEMA_VERSION = LEDGER.version
 _WHOLE_CHECK_BYTES = 32 << 20
 """Up to this size a writer also compares every index with its table; beyond, only the structure."""
 
-_READER_CHECK_BYTES = 8 << 20
-"""Up to this size a reader checks the structure; beyond, it would keep a person waiting."""
+_READER_CHECK_BYTES = 4 << 20
+"""Up to this size a reader does the same; beyond, it would keep a person waiting."""
 
 
 def open_database(
@@ -167,8 +167,6 @@ def _check(database: LedgerDatabase, path: Path, kind: Kind, *, readonly: bool) 
 
 def _check_for(size: int, kind: Kind, *, readonly: bool) -> str | None:
     """Choose how deep to look: results files are large, and each body carries gzip's own checksum."""
-    if readonly:
-        return "quick_check" if size <= _READER_CHECK_BYTES else None
-    if size <= _WHOLE_CHECK_BYTES:
+    if size <= (_READER_CHECK_BYTES if readonly else _WHOLE_CHECK_BYTES):
         return "integrity_check"
-    return "quick_check" if kind is LEDGER else None
+    return "quick_check" if kind is LEDGER and not readonly else None

@@ -76,17 +76,20 @@ class Ledger:
         """Close."""
         self.close()
 
-    def record_posted(self, response: object, at: int | datetime | None = None) -> Intake:
+    def record_posted(
+        self, response: object, at: int | datetime | None = None, *, now: int | None = None
+    ) -> Intake:
         """Record the tasks of task_post answers; the same answer again changes nothing.
 
         `response` is a parsed answer, a model of the official client, JSON text or bytes, JSON Lines, or a list of
-        these. `at` is when it was posted: an aware datetime, or ms UTC; None means now.
+        these. `at` is when it was posted: an aware datetime, or ms UTC; None means now. `now` is the time of recording,
+        None means by the wall clock.
 
         Raises:
             LedgerError: nothing was recorded.
             ValueError: `at` names no time zone.
         """
-        now = wall_clock_ms()
+        now = wall_clock_ms() if now is None else now
         posted_at = now if at is None else from_datetime(at) if isinstance(at, datetime) else at
         tasks, rejected = read_posted(response, posted_at)
         with self._connection.writing() as database:

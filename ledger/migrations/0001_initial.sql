@@ -30,7 +30,10 @@ create table task (
 ) strict;
 
 -- What is still to be brought home is a small part of a ledger that only grows: index that part alone.
-create index task_outstanding on task (function, state, posted_at) where state in ('posted', 'ready');
+create index task_outstanding on task (function, state, posted_at, webhook, priority, blocked_at)
+    where state in ('posted', 'ready');
+create index task_waiting on task (next_try_at) where next_try_at is not null and state in ('posted', 'ready');
+create index task_blocked on task (blocked_at) where blocked_at is not null and state in ('posted', 'ready');
 create index task_unruled on task (id) where priority_source = 'posted' and state in ('posted', 'ready');
 create index task_settled on task (settled_at) where settled_at is not null;
 create index task_tag on task (tag) where tag is not null;
