@@ -65,12 +65,5 @@ def _steps(packed: bytes) -> Iterator[bytes]:
             if stream.unused_data or rest > 0:
                 raise EOFError("bytes follow its end")
             return
-    yield from _drain(stream)
     if not stream.eof:
         raise EOFError("it ends too early")
-
-
-def _drain(stream: "zlib._Decompress") -> Iterator[bytes]:
-    """Take what zlib still holds back although it has taken all input."""
-    while not stream.eof and (step := stream.decompress(b"", STEP)):
-        yield step

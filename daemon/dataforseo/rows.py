@@ -19,7 +19,6 @@ from daemon.dataforseo.catalogue import (
     Listing,
     function_of_endpoint,
     id_of_endpoint,
-    is_endpoint,
     is_task_id,
     usual_variant,
     variant_of_endpoint,
@@ -107,7 +106,7 @@ def _endpoints(row: _Row, task_id: str, problems: list[str]) -> list[_Endpoint]:
             continue
         path = found if isinstance(found, str) else ""
         function = function_of_endpoint(path)
-        if not is_endpoint(path) or function is None:
+        if function is None:
             problems.append(f"task {task_id}: its {key} is no result path ({_shown(found)}); it was dropped")
         elif id_of_endpoint(path) != task_id:
             other = id_of_endpoint(path)

@@ -206,6 +206,11 @@ def test_too_many_requests_is_throttling_with_the_pause_it_names(remote: Any) ->
     assert (caught.value.retry_after_ms, caught.value.code) == (17_000, 40202)
 
 
+def test_too_many_requests_is_throttling_whatever_the_body_says(remote: Any) -> None:
+    with pytest.raises(Throttled):
+        fetch(remote, raw(remote.error(1, 40602), status=429))
+
+
 def test_a_redirect_is_not_followed(remote: Any) -> None:
     asked: list[str] = []
 

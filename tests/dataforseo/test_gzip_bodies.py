@@ -52,6 +52,14 @@ def test_bytes_after_the_end_are_refused(rest: bytes) -> None:
             inflate(gzip.compress(body) + rest, CAP, "GET /v3/x")
 
 
+def test_bytes_after_an_end_anywhere_in_the_input_are_refused() -> None:
+    for size in range(16_000, 16_500):  # the packed body ends before, at and after a piece of input
+        packed = gzip.compress(BODY[:size], 0)
+        assert inflate(packed, CAP, "GET /v3/x") == BODY[:size]
+        with pytest.raises(Unreachable, match="follow"):
+            inflate(packed + b"x", CAP, "GET /v3/x")
+
+
 @pytest.mark.parametrize("from_the_end", [1, 4, 5, 8])
 def test_a_wrong_checksum_or_length_is_refused(from_the_end: int) -> None:
     packed = bytearray(gzip.compress(BODY))

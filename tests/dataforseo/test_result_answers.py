@@ -97,7 +97,8 @@ def test_a_result_beats_a_refusal_in_the_envelope(remote: Any) -> None:
 
 
 def test_a_task_without_a_code_is_unknown(remote: Any) -> None:
-    for code in (None, "soon", {}, True, 2e9, -20000, 20000.5):
+    codes: list[Any] = [None, "soon", {}, True, 2e9, -20000, 20000.5]
+    for code in codes:
         answer = read_result(remote.result(1, remote.serp(), status_code=code), remote.task_id(1))
         assert (answer.kind, answer.code) == (Kind.UNKNOWN, None)
 
