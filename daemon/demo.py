@@ -12,9 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.reader import Reader
-from ledger.store import Ledger
-
 from daemon import logs, scenario, virtual
 from daemon.composition import build_tools
 from daemon.demo_records import DemoFrame, DemoSummary
@@ -29,7 +26,10 @@ from daemon.simulator.options import LOGIN, PASSWORD
 from daemon.simulator.transport import SimulatedTransport
 from daemon.simulator.world import World
 from daemon.virtual import VirtualClock
-from ledger.records import State
+from ledger.reader import Reader, TaskFilter
+from ledger.records import Band, State
+from ledger.states import OUTSTANDING
+from ledger.store import Ledger
 
 START = 1_793_577_600_000
 """2026-11-02 00:00 UTC, a Monday: a fixed start, so that the same seed gives the same three days."""
@@ -50,6 +50,7 @@ class Stage:
     world: World
     transport: SimulatedTransport
     ledger: Ledger
+    reader: Reader
     service: Service
     orders: list[Order]
     progress: Callable[[DemoFrame], None]
@@ -87,12 +88,12 @@ async def _play(seed: int, path: Path, progress: Callable[[DemoFrame], None]) ->
     transport = SimulatedTransport(world, latency_s=LATENCY_S, seed=seed)
     transport.outage(*(START + hour * HOUR_MS for hour in scenario.OUTAGE_H))
     transport.error_hour(*(START + hour * HOUR_MS for hour in scenario.ERRORS_H))
-    with Ledger.open(path) as ledger:
+    with Ledger.open(path) as ledger, Reader.open(path) as reader:
         tail = _Tail()
         logs.configure(stream=tail, environ={}, level="info", format="console")
         tools = build_tools(_settings(path), ledger, clock, transport=lambda: transport)
         service = Service(tools, lanes=30)
-        stage = Stage(world, transport, ledger, service, scenario.story(seed, START), progress, tail)
+        stage = Stage(world, transport, ledger, reader, service, scenario.story(seed, START), progress, tail)
         await _perform(stage, seed)
         return world, (clock.now() - START) / HOUR_MS
 
@@ -167,12 +168,20 @@ def _frame(stage: Stage) -> DemoFrame:
     return DemoFrame(
         at=now,
         hour=(now - START) / HOUR_MS,
-        counts=stage.ledger.tasks.table(),
-        bands=stage.ledger.tasks.band_counts(),
+        counts=_counts(stage),
+        bands={band: stage.reader.count(TaskFilter(OUTSTANDING, frozenset({band}))) for band in Band},
         alerts=tuple(f"{one.kind} ({one.step}): {one.detail}" for one in stage.ledger.alerts.open()),
         events=tuple(stage.tail.lines),
         gets_per_min=(after - before) / minutes,
     )
+
+
+def _counts(stage: Stage) -> dict[str, dict[str, int]]:
+    blocked = {one.function: one.blocked for one in stage.ledger.tasks.outstanding()}
+    return {
+        function: {"blocked": blocked.get(function, 0), **{str(state): count for state, count in states.items()}}
+        for function, states in stage.reader.counts().items()
+    }
 
 
 def _summary(reader: Reader, world: World, hours: float, wall_s: float, path: Path) -> DemoSummary:
@@ -195,8 +204,8 @@ def _summary(reader: Reader, world: World, hours: float, wall_s: float, path: Pa
         window_saturated_times=seen["window_saturated_times"],
         alerts_opened=len(alerts),
         alerts_closed=sum(one.closed_at is not None for one in alerts),
-        important_wait_mean_s=_seconds(totals.important_wait_ms),
-        other_wait_mean_s=_seconds(totals.other_wait_ms),
+        important_wait_mean_s=_seconds(totals.important_wait_mean_ms),
+        other_wait_mean_s=_seconds(totals.other_wait_mean_ms),
         ledger=str(path),
     )
 

@@ -36,6 +36,9 @@ MAINTAIN_S = 3600
 STOP_S = 8
 """How long a stop waits for answers under way; systemd and people expect an end within ten seconds."""
 
+AFTER_FAILURE_S = 30
+"""How long the collector rests after a failure that is not the remote's."""
+
 EX_UNAVAILABLE = 69
 
 ONCE_EARLY_MS = 60_000
@@ -107,7 +110,7 @@ class Service:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
         self._start_ticks()
         loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
-        loops.append(asyncio.create_task(self.collector.run(self.stop)))
+        loops.append(asyncio.create_task(self._collect()))
         self._record_start()
         self._notifier.ready()
         try:
@@ -167,6 +170,24 @@ class Service:
 
     async def _maintain(self) -> None:
         maintain.run(self.tools)
+
+    async def _collect(self) -> None:
+        """Keep the collector going: what it cannot do now it may be able to do in a moment."""
+        while not self.stop.is_set():
+            try:
+                await self.collector.run(self.stop)
+            except LedgerError as error:
+                self.tools.remote.ledger_trouble = str(error)
+                self.tools.log.error("ledger.trouble", job="collect", problem=str(error))
+                await self._pause()
+            except Exception:
+                self.tools.log.exception("pass.failed", job="collect")
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AFTER_FAILURE_S):
+                await self.stop.wait()
 
     def _watch_clock(self) -> None:
         """Re-anchor the ticks when somebody sets the wall clock: APScheduler's next run is a wall instant."""

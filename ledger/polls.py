@@ -1,9 +1,7 @@
 """Calls of listings, and the newest answers of each. Does not hold windows (`ledger.looks` writes what they showed)."""
 
-from ledger import rows
 from ledger.connection import Connection
 from ledger.errors import LedgerError
-from ledger.models import LookRow
 from ledger.records import Look
 
 
@@ -46,8 +44,8 @@ class PollTable:
     def looks(self) -> dict[str, Look]:
         """Return the newest answers of every listing that was ever asked."""
         with self._connection.reading() as database:
-            found = LookRow.select().order_by(LookRow.listing).dicts().execute(database)
-            return {row["listing"]: rows.look(row) for row in found}
+            # Asked for before every plan, so without models.
+            return {row[0]: Look(*row[:4], bool(row[4]), *row[5:]) for row in database.rows(_LOOKS)}
 
     def asked_since(self, at: int) -> list[int]:
         """Return when calls were made since `at`, the oldest first."""
@@ -65,3 +63,8 @@ class PollTable:
         """Forget calls made before an instant; what they showed stays. Return how many."""
         with self._connection.writing() as database:
             return database.change("delete from poll where asked_at < ?", [before])
+
+
+_LOOKS = """
+    select listing, asked_at, answered_at, clear_at, saturated, rows, foreign_rows, failures from look order by listing
+"""

@@ -171,6 +171,7 @@ class Candidate:
     blocked_at: int | None
     attempts: int
     next_try_at: int | None
+    code: int | None = None  # the remote's last task code
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """The collecting queue: which task a free slot should fetch. Reads the ledger, orders by policy, fetches nothing."""
 
 from collections import deque
-from collections.abc import Container, Mapping
+from collections.abc import Container
 
 from daemon.passes.tools import Tools
-from daemon.policy import expiry, listing, priority, probing
+from daemon.policy import priority, probing
 from daemon.policy.priority import Ranked
-from ledger.records import Candidate, Look
+from daemon.standing import Standings
+from ledger.records import Candidate
 
 FRESH_MS = 10_000
 """An order older than this is made anew while tasks wait in it: new sightings and deadlines change it."""
@@ -48,28 +49,15 @@ class Queue:
 
     def _fill(self, held: Container[str], rate_per_ms: float) -> None:
         tools, now = self._tools, self._tools.now()
-        looks = tools.ledger.polls.looks()
+        standings = Standings(tools.ledger.polls.looks(), now, tools.rules)
         rows: dict[str, Candidate] = {}
         ranked: list[Ranked] = []
         for task in tools.ledger.tasks.candidates(now):
             if task.id in held:
                 continue
-            clear_at = self._clear_at(task.function, looks)
-            if probing.why_get(task, now, clear_at, tools.rules) is None:
+            if probing.why_get(task, now, standings.clear_at(task.function), tools.rules) is None:
                 continue
             rows[task.id] = task
-            ranked.append(self._rank(task, clear_at))
+            standing = standings.of(task)
+            ranked.append(Ranked(task.id, task.priority, standing.deadline_at, standing.retention_at))
         self._ordered = deque(rows[one.id] for one in priority.order(ranked, now, rate_per_ms))
-
-    def _clear_at(self, function: str, looks: Mapping[str, Look]) -> int | None:
-        return listing.clear_at(function, looks, self._tools.scopes)
-
-    def _rank(self, task: Candidate, clear_at: int | None) -> Ranked:
-        rules = self._tools.rules
-        earliest, _ = expiry.interval_of(task, clear_at, rules)
-        return Ranked(
-            id=task.id,
-            priority=task.priority,
-            deadline_at=expiry.visibility_deadline(earliest, rules),
-            retention_at=expiry.retention_deadline(task.posted_at, task.variant, rules),
-        )

@@ -4,13 +4,14 @@ An alert is written to the ledger before its line is logged: a crash in between 
 forgets none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from daemon.passes.tools import Tools
 from daemon.policy import alerts, expiry, listing
 from daemon.policy.alerts import AlertKind, Condition, Nearing
 from daemon.policy.answers import AnswerKind
-from ledger.records import Alert, Band, Candidate, Look, Webhook
+from daemon.standing import Standings
+from ledger.records import Alert, Band, Candidate, Look, Outstanding, Webhook
 from ledger.times import HOUR_MS, MINUTE_MS, as_text
 
 STUCK_TRIES = 3
@@ -22,52 +23,39 @@ PRIORITIES: Mapping[str, int] = {Band.CRITICAL: 1, Band.PAST: 2, Band.URGENT: 2,
 
 def run(tools: Tools) -> str:
     """Bring bands and alerts up to date; return one line for `systemctl status`."""
-    now = tools.now()
-    near = _near(tools, now)
+    now, looks = tools.now(), tools.ledger.polls.looks()
+    outstanding = tools.ledger.tasks.outstanding()
+    aged = tools.ledger.tasks.near_expiry(now - (tools.rules.visibility_ms - tools.rules.expiring_ms))
+    standings = Standings(looks, now, tools.rules)
+    near = [_nearing(standings, task) for task in aged]
+    hidden = tools.ledger.tasks.blocked() if any(one.blocked for one in outstanding) else []
     _store_bands(tools, near)
     conditions = [
         *alerts.expiring(one for one in near if one.task.webhook is not Webhook.POSTBACK),
-        *alerts.retention(_near_retention(tools, now)),
-        *alerts.blocked(_nearing(tools, tools.ledger.tasks.blocked(), now)),
-        *_conditions_of_the_remote(tools, now),
+        *alerts.retention(_nearing_retention(tools, task, now) for task in aged),
+        *alerts.blocked([_nearing(standings, task) for task in hidden]),
+        *_conditions_of_the_remote(tools, outstanding, looks, now),
         *_conditions_of_tasks(tools, now),
         *_conditions_of_the_ledger(tools),
     ]
     _tell(tools, alerts.decide(conditions, tools.ledger.alerts.open(), now, tools.rules))
-    return _status_line(tools, now)
+    return _status_line(outstanding, looks, len(conditions), now)
 
 
-def _near(tools: Tools, now: int) -> list[Nearing]:
-    """Return the outstanding tasks that may be non-fresh, and those that were so at the last review."""
-    horizon = now - (tools.rules.visibility_ms - tools.rules.expiring_ms)
-    return _nearing(tools, tools.ledger.tasks.near_expiry(horizon), now)
+def _nearing(standings: Standings, task: Candidate) -> Nearing:
+    standing = standings.of(task)
+    return Nearing(task, standing.deadline_at, standing.band)
 
 
-def _nearing(tools: Tools, tasks: Iterable[Candidate], now: int) -> list[Nearing]:
-    looks = tools.ledger.polls.looks()
-    return [_one_nearing(tools, task, looks, now) for task in tasks]
-
-
-def _one_nearing(tools: Tools, task: Candidate, looks: Mapping[str, Look], now: int) -> Nearing:
-    clear_at = listing.clear_at(task.function, looks, tools.scopes)
-    earliest, _ = expiry.interval_of(task, clear_at, tools.rules)
-    deadline = expiry.visibility_deadline(earliest, tools.rules)
+def _nearing_retention(tools: Tools, task: Candidate, now: int) -> Nearing:
+    deadline = expiry.retention_deadline(task.posted_at, tools.variant_of(task), tools.rules)
     return Nearing(task, deadline, expiry.band(deadline, now, tools.rules))
-
-
-def _near_retention(tools: Tools, now: int) -> list[Nearing]:
-    """Return the outstanding tasks whose results will be deleted within the widest band."""
-    rules = tools.rules
-    horizon = now - (rules.html_retention_ms - rules.expiring_ms)
-    near = []
-    for task in tools.ledger.tasks.near_expiry(horizon):
-        deadline = expiry.retention_deadline(task.posted_at, tools.variant_of(task), rules)
-        near.append(Nearing(task, deadline, expiry.band(deadline, now, rules)))
-    return near
 
 
 def _store_bands(tools: Tools, near: list[Nearing]) -> None:
     """Write the bands that changed, for the views."""
+    if not near:
+        return
     stored = tools.ledger.tasks.bands([one.task.id for one in near])
     changes = [
         (one.task.id, one.band, None if one.band is Band.FRESH else one.deadline_at)
@@ -78,14 +66,20 @@ def _store_bands(tools: Tools, near: list[Nearing]) -> None:
         tools.ledger.tasks.set_bands(changes)
 
 
-def _conditions_of_the_remote(tools: Tools, now: int) -> list[Condition]:
+def _conditions_of_the_remote(
+    tools: Tools, outstanding: Sequence[Outstanding], looks: Mapping[str, Look], now: int
+) -> list[Condition]:
     remote, found = tools.remote, []
+    due = listing.unanswered_since(outstanding, looks, tools.scopes, now, tools.rules)
+    # The time before readyd was started is not the lists' silence.
+    silent_since = None if due is None else max(due, tools.started_at)
     if remote.kind is AnswerKind.ACCOUNT:
         found.append(_account_refused(remote.detail))
-    stale = _stale_since(tools, now)
-    if stale is not None and remote.kind is not AnswerKind.ACCOUNT:
-        detail = f"no list was read since {as_text(stale)}" + (f": {remote.detail}" if remote.detail else "")
-        count = sum(one.posted + one.ready for one in tools.ledger.tasks.outstanding())
+    elif silent_since is not None and now - silent_since >= tools.rules.poll_stale_ms:
+        detail = f"no list was read since {as_text(silent_since)}" + (
+            f": {remote.detail}" if remote.detail else ""
+        )
+        count = sum(one.posted + one.ready for one in outstanding)
         found.append(Condition(AlertKind.POLL_STALE, "lists", "critical", count, detail, "readyd status"))
     if remote.throttled_at is not None and now - remote.throttled_at < 5 * MINUTE_MS:
         detail = (
@@ -100,18 +94,6 @@ def _conditions_of_the_remote(tools: Tools, now: int) -> list[Condition]:
 
 def _account_refused(detail: str) -> Condition:
     return Condition(AlertKind.ACCOUNT, "account", "critical", 1, detail, "readyd check --online")
-
-
-def _stale_since(tools: Tools, now: int) -> int | None:
-    """Return since when no list was read although one should have been; None: all is well."""
-    outstanding = [one for one in tools.ledger.tasks.outstanding() if one.expected or one.ready]
-    if not outstanding:
-        return None
-    oldest = min(one.oldest_posted_at for one in outstanding)
-    asks = listing.plan(outstanding, tools.ledger.polls.looks(), tools.scopes, now, tools.rules)
-    overdue = [ask for ask in asks if ask.due_at <= now or ask.why is listing.Why.FAILED]
-    since = max(tools.ledger.polls.last_answered_at() or 0, oldest, tools.started_at)
-    return since if overdue and now - since >= tools.rules.poll_stale_ms else None
 
 
 def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
@@ -205,9 +187,10 @@ def lasting(duration_ms: int) -> str:
     return " ".join(word for word in words if word)
 
 
-def _status_line(tools: Tools, now: int) -> str:
-    outstanding = tools.ledger.tasks.outstanding()
+def _status_line(
+    outstanding: Sequence[Outstanding], looks: Mapping[str, Look], troubles: int, now: int
+) -> str:
     posted, ready = sum(one.posted for one in outstanding), sum(one.ready for one in outstanding)
-    last = tools.ledger.polls.last_answered_at()
+    last = max((look.answered_at or 0 for look in looks.values()), default=0)
     polled = f"last list read {lasting(now - last)} ago" if last else "no list read yet"
-    return f"{polled}; {posted} posted, {ready} ready, {len(tools.ledger.alerts.open())} alerts open"
+    return f"{polled}; {posted} posted, {ready} ready; {troubles} things need attention"

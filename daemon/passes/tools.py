@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ledger.store import Ledger
-
 from daemon.clock import Clock
-from daemon.dataforseo.catalogue import usual_variant
+from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
 from daemon.logs import Logger
 from daemon.passes.remote import Remote
@@ -16,6 +14,7 @@ from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
 from ledger.records import Candidate
+from ledger.store import Ledger
 
 
 @dataclass(slots=True)
@@ -38,7 +37,11 @@ class Tools:
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted."""
         wish = task.variant or choices.variant_of(task.function, task.tag, self.variants)
-        return wish or usual_variant(task.function)
+        known = FUNCTIONS.get(task.function)
+        # `postback_data` may name a form that only exists for postbacks (docs list `html` where no GET has it).
+        if wish is None or (known is not None and wish not in known.variants):
+            return usual_variant(task.function)
+        return wish
 
     def now(self) -> int:
         """Return the wall clock, UTC ms: what deadlines and history are written in."""

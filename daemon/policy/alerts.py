@@ -143,7 +143,7 @@ def expiring(tasks: Iterable[Nearing]) -> list[Condition]:
             AlertKind.EXPIRING,
             function,
             group,
-            f"Tasks Ready will forget {_tasks(len(group))} of {function}; a GET by id still works afterwards",
+            f"Tasks Ready may forget {_tasks(len(group))} of {function}; a GET by id works until later",
             f"readyd tasks --function {function} --band {worst(group)}",
         )
         for function, group in _by_function(one for one in tasks if one.band is not Band.FRESH)

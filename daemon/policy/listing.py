@@ -5,7 +5,7 @@ outstanding tasks are asked too. Nothing outstanding, nothing asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from daemon.policy.rules import Rules
@@ -62,6 +62,23 @@ def plan(
         elif _hides(looks.get(umbrella.listing), now, rules) and any(one.posted for one in covered):
             asks.append(_ask(scope, covered, looks.get(scope.listing), rules, drilled=True))
     return sorted(asks, key=lambda ask: (max(ask.due_at, now), _order(ask), ask.listing))
+
+
+def unanswered_since(
+    outstanding: Sequence[Outstanding],
+    looks: Mapping[str, Look],
+    scopes: Sequence[Scope],
+    now: int,
+    rules: Rules,
+) -> int | None:
+    """Return since when a listing should have been read and was not; None: none is overdue.
+
+    That is the plan as it would be, had the calls that brought no list never been made.
+    """
+    answered = {path: replace(look, asked_at=look.answered_at, failures=0) for path, look in looks.items()}
+    asks = plan(outstanding, answered, scopes, now, rules)
+    due = min((ask.due_at for ask in asks), default=now)
+    return due if due < now else None
 
 
 def clear_at(function: str, looks: Mapping[str, Look], scopes: Iterable[Scope]) -> int | None:
