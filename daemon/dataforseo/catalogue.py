@@ -25,7 +25,11 @@ MAX_ENDPOINT = 512
 """Longest path that is followed; a documented one has fewer than 120 characters."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
-_NAME = re.compile(r"[a-z0-9_]+")
+_ENDPOINT = re.compile(rf"/v3(?:/{_SEGMENT.pattern})+")
+_RESULT = re.compile(
+    rf"/v3/(?:([a-z0-9_]+(?:/[a-z0-9_]+)*)/task_get(?:/({_SEGMENT.pattern}))?/({_SEGMENT.pattern})"
+    rf"|on_page/summary/({_SEGMENT.pattern}))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Function:
     tag: bool
     pingback: bool
     postback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path that fetches a result, taken apart."""
+
+    path: str
+    function: str
+    variant: str
+    task_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,42 +104,24 @@ def is_task_id(text: str) -> bool:
 
 def is_endpoint(path: str) -> bool:
     """Say whether a path stays within the API: below /v3/, without host, query, `..` or odd characters."""
-    return (
-        path.startswith("/v3/")
-        and len(path) <= MAX_ENDPOINT
-        and all(is_task_id(segment) for segment in path[1:].split("/"))
-    )
+    return len(path) <= MAX_ENDPOINT and _ENDPOINT.fullmatch(path) is not None
 
 
-def id_of_endpoint(endpoint: str) -> str:
-    """Name the task that an endpoint is about: its last segment."""
-    return endpoint.rsplit("/", 1)[-1]
+def read_endpoint(path: str) -> Endpoint | None:
+    """Take apart a path that fetches a result; None when it is none. The catalogue need not know its function."""
+    match = _RESULT.fullmatch(path) if len(path) <= MAX_ENDPOINT else None
+    if match is None:
+        return None
+    function, variant, task_id, crawl_id = match.groups()
+    if crawl_id is not None:
+        return Endpoint(path, ON_PAGE, SUMMARY, crawl_id)
+    return Endpoint(path, function, variant or PLAIN, task_id)
 
 
 def function_of_endpoint(endpoint: str) -> str | None:
     """Name the function of a result path, known to the catalogue or not: retired ones are still listed."""
-    head, _ = _split(endpoint)
-    return "/".join(head) if head and all(_NAME.fullmatch(segment) for segment in head) else None
-
-
-def variant_of_endpoint(endpoint: str) -> str | None:
-    """Name the variant that a result path fetches."""
-    head, tail = _split(endpoint)
-    if head == [ON_PAGE] and len(tail) == 2:
-        return SUMMARY
-    return {2: PLAIN, 3: tail[1]}.get(len(tail)) if tail else None
-
-
-def _split(endpoint: str) -> tuple[list[str], list[str]]:
-    """Cut a result path before its verb: (function, verb and the rest); two empty lists if it has none."""
-    if not is_endpoint(endpoint):
-        return [], []
-    segments = endpoint.split("/")[2:]
-    verb = "summary" if segments[:2] == [ON_PAGE, "summary"] else "task_get"
-    if verb not in segments:
-        return [], []
-    cut = segments.index(verb)
-    return segments[:cut], segments[cut:]
+    found = read_endpoint(endpoint)
+    return None if found is None else found.function
 
 
 def _groups() -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ Seven row shapes are documented (`catalogue.toml`) and more may come: a known ke
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -16,12 +15,11 @@ from daemon.dataforseo.catalogue import (
     FUNCTIONS,
     PLAIN,
     VARIANTS,
+    Endpoint,
     Listing,
-    function_of_endpoint,
-    id_of_endpoint,
     is_task_id,
+    read_endpoint,
     usual_variant,
-    variant_of_endpoint,
 )
 from ledger.records import Sighting
 
@@ -49,15 +47,6 @@ class _Row(msgspec.Struct):
 
 
 _ENDPOINT_KEYS = tuple(key for key in _Row.__struct_fields__ if key.startswith("endpoint"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    """A path that was checked: it stays within the API and is about the row's own task."""
-
-    path: str
-    function: str
-    variant: str | None
 
 
 def read_rows(raws: Sequence[Raw], listing: Listing) -> tuple[list[Sighting], list[str]]:
@@ -97,27 +86,26 @@ def _read_row(raw: Raw, position: int, listing: Listing, problems: list[str]) ->
     )
 
 
-def _endpoints(row: _Row, task_id: str, problems: list[str]) -> list[_Endpoint]:
+def _endpoints(row: _Row, task_id: str, problems: list[str]) -> list[Endpoint]:
     """Check every endpoint of a row; the docs themselves show a row whose endpoint is about another task."""
-    kept: list[_Endpoint] = []
+    kept: list[Endpoint] = []
     for key in _ENDPOINT_KEYS:
         found = shapes.value(getattr(row, key))
         if found is None:
             continue
-        path = found if isinstance(found, str) else ""
-        function = function_of_endpoint(path)
-        if function is None:
+        endpoint = read_endpoint(found) if isinstance(found, str) else None
+        if endpoint is None:
             problems.append(f"task {task_id}: its {key} is no result path ({_shown(found)}); it was dropped")
-        elif id_of_endpoint(path) != task_id:
-            other = id_of_endpoint(path)
+        elif endpoint.task_id != task_id:
+            other = endpoint.task_id
             problems.append(f"task {task_id}: its {key} is about {_shown(other)}; the endpoint was dropped")
         else:
-            kept.append(_Endpoint(path, function, variant_of_endpoint(path)))
+            kept.append(endpoint)
     return kept
 
 
 def _function(
-    row: _Row, task_id: str, endpoints: Sequence[_Endpoint], listing: Listing, problems: list[str]
+    row: _Row, task_id: str, endpoints: Sequence[Endpoint], listing: Listing, problems: list[str]
 ) -> str | None:
     """Name the function: by its endpoints, by the list it stands in, or by the row's own words."""
     named = list(dict.fromkeys(one.function for one in endpoints))
@@ -138,7 +126,7 @@ def _function_by_words(row: _Row, listing: Listing) -> str | None:
     return None
 
 
-def _usual_endpoint(function: str | None, endpoints: Sequence[_Endpoint]) -> str | None:
+def _usual_endpoint(function: str | None, endpoints: Sequence[Endpoint]) -> str | None:
     """Choose the path of the usual variant; hotel_info rows name one plain path although it has variants."""
     paths = {one.variant: one.path for one in endpoints if one.function == function}
     if function is not None and function in FUNCTIONS:

@@ -6,14 +6,14 @@ from daemon.dataforseo.catalogue import (
     DAY_MS,
     FUNCTIONS,
     LISTINGS,
+    Endpoint,
     function_of_endpoint,
     get_path,
-    id_of_endpoint,
     is_endpoint,
     is_task_id,
+    read_endpoint,
     retention_ms,
     usual_variant,
-    variant_of_endpoint,
 )
 
 ID = "11230915-9999-0066-0000-0000000000aa"
@@ -102,11 +102,7 @@ def test_each_variant_of_each_function_has_a_path_that_leads_back_to_it() -> Non
             path = get_path(name, variant, ID)
             assert path is not None
             assert is_endpoint(path)
-            assert (function_of_endpoint(path), variant_of_endpoint(path), id_of_endpoint(path)) == (
-                name,
-                variant,
-                ID,
-            )
+            assert read_endpoint(path) == Endpoint(path, name, variant, ID)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +138,6 @@ def test_an_endpoint_of_a_retired_function_still_tells_its_function() -> None:
 )
 def test_a_path_without_a_result_tells_no_function(endpoint: str) -> None:
     assert function_of_endpoint(endpoint) is None
-    assert variant_of_endpoint(endpoint) is None
 
 
 def test_a_path_without_a_function_tells_none() -> None:
