@@ -156,13 +156,14 @@ def test_a_body_without_a_length_that_is_cut_is_found_out_by_its_gzip(remote: An
     run(answer, work)
 
 
-def test_nobody_listening_is_unreachable() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nobody_listening_is_unreachable(scheme: str) -> None:
     async def main() -> None:
         listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         listener.close()
         await listener.wait_closed()
-        client = Client(f"http://127.0.0.1:{port}", "login", "password")
+        client = Client(f"{scheme}://127.0.0.1:{port}", "login", "password")
         assert "ConnectError" in str(await expect(client, Unreachable))
         await client.aclose()
 
@@ -179,3 +180,24 @@ def test_a_web_page_in_the_way_keeps_the_line(remote: Any) -> None:
         assert server.connections == 1
 
     run(answer, work, lanes=1)
+
+
+def test_a_line_that_cannot_be_encrypted_is_unreachable_and_gets_no_credentials() -> None:
+    async def main() -> None:
+        heard = bytearray()
+
+        async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.extend(await reader.read(4096))
+            writer.write(http(b"{}"))
+            writer.close()
+
+        listener = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        client = Client(f"https://127.0.0.1:{port}", "login", "password")
+        assert "ConnectError" in str(await expect(client, Unreachable))
+        assert heard
+        assert b"uthorization" not in heard
+        await client.aclose()
+        listener.close()
+
+    asyncio.run(main())
