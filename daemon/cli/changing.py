@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli import filters, words
-from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
+from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
 from daemon.cli.render import say, write_json
 from ledger.records import PrioritySource
 from ledger.states import OUTSTANDING
@@ -56,10 +56,10 @@ def prioritise(
     """
     if not task_ids and function is None and tag is None:
         msg = "name tasks by ID, or with --function or --tag"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     if task_ids and (function is not None or tag is not None):
         msg = "name tasks either by ID or with --function and --tag, not both"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     with shared.reading() as (_, reader, _now):
         chosen, settled = _chosen(reader, task_ids, function, tag)
     changed = _change(shared, chosen, priority) if chosen else 0

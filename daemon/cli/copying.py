@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli import filters, words
-from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
+from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
 from daemon.cli.render import Screen, say, write_json
 from ledger.records import State
 
@@ -74,7 +74,7 @@ def export(
     """
     if destination == "-" and as_json:
         msg = "--json writes a summary to standard output, where --to - writes results; use one of them"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     chosen = filters.make(states or tuple(map(str, WITH_RESULTS)), function, tag)
     with (
         shared.reading() as (_, reader, _now),
@@ -146,7 +146,7 @@ def _sentences(destination: str) -> Iterator[None]:
     except OSError as error:
         place = words.clean(str(error.filename or destination))
         msg = f"{place} cannot be written: {error.strerror or error}; what was written so far is whole"
-        raise click.UsageError(msg) from None
+        raise WrongUseError(msg) from None
 
 
 def _tell(tally: Tally, destination: str, *, as_json: bool) -> None:

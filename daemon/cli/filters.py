@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from daemon.cli.options import WrongUseError
 from ledger.records import Band, State, Task
 from ledger.states import OUTSTANDING
 
@@ -84,13 +85,13 @@ def resolve(reader: "Reader", prefix: str) -> Task:
     """Find the task that an id, or the beginning of one, stands for.
 
     Raises:
-        click.UsageError: none, or more than one.
+        WrongUseError: none, or more than one.
     """
     from ledger.reader import TaskFilter
 
     if not prefix.strip() or not prefix.isprintable():
         msg = "an id has at least one letter or digit; `readyd tasks` lists the ids"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     if (task := reader.task(prefix)) is not None:
         return task
     found: list[Task] = []
@@ -103,9 +104,9 @@ def resolve(reader: "Reader", prefix: str) -> Task:
         return found[0]
     if not found:
         msg = f"no task in the ledger has an id that begins with {prefix[:80]!r}"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     listed = ", ".join(task.id for task in found[:PREFIX_SHOWN]) + (
-        ", ..." if len(found) > PREFIX_SHOWN else ""
+        " and more" if len(found) > PREFIX_SHOWN else ""
     )
     msg = f"more than one id begins with {prefix[:80]!r}: {listed}"
-    raise click.UsageError(msg)
+    raise WrongUseError(msg)

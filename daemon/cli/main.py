@@ -16,6 +16,7 @@ from daemon.cli.options import (
     TRY_AGAIN,
     UNREACHABLE,
     UNUSABLE,
+    WRONG_USE,
     Shared,
     shared_options,
 )
@@ -100,8 +101,12 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code. Whatever goes wrong is said in one sentence on stderr."""
     shared = Shared()
     try:
-        code = readyd.main(list(arguments), prog_name="readyd", standalone_mode=False, obj=shared)
+        # Not through click's own `main`: it turns a closed pipe into exit code 1.
+        with readyd.make_context("readyd", list(arguments), obj=shared) as context:
+            code = readyd.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except BrokenPipeError:
         # The reader has seen enough (`| head`); Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -123,7 +128,7 @@ def _usage(error: click.ClickException) -> int:
     say(error.format_message().rstrip("."))
     if context is not None:
         click.echo(f"Try `{context.command_path} --help`.", err=True)
-    return 2
+    return WRONG_USE
 
 
 def _wall(error: Exception, *, debug: bool) -> int:

@@ -22,12 +22,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DONE = 0
 ATTENTION = 1
+WRONG_USE = 2
 UNREACHABLE = 69
 BUG = 70
 TRY_AGAIN = 75
 UNUSABLE = 78
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+
+
+class WrongUseError(click.ClickException):
+    """What was named on the command line cannot be used; `str()` is one sentence that says why and what to do."""
+
+    exit_code = WRONG_USE
 
 
 @dataclass

@@ -10,6 +10,7 @@ import click
 from daemon.cli import filters
 from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
 from daemon.cli.render import write_json
+from daemon.cli.survey import worst_first
 from ledger.records import Band, Task
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def alerts(shared: Shared, closed: bool, limit: int, as_json: bool) -> int:
     from daemon.cli import plain, telling
 
     with shared.reading() as (_, reader, now):
-        found = reader.alerts(closed=closed, limit=limit)
+        found = worst_first(reader.alerts(closed=closed, limit=limit))
     if as_json:
         write_json({"at": now, "alerts": [plain.record(alert) for alert in found]})
     else:

@@ -12,7 +12,7 @@ import click
 
 from daemon.cli import words
 from daemon.cli.documents import documents
-from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
+from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
 from daemon.cli.render import say, write_json
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _open(files: tuple[str, ...], stack: ExitStack) -> Iterator[tuple[str, IO[by
     """Open everything before anything is recorded, so that a typo in the last name changes nothing."""
     if not files and sys.stdin.isatty():
         msg = "name a file with task_post answers, or pipe them in: ... | readyd record -"
-        raise click.UsageError(msg)
+        raise WrongUseError(msg)
     for name in files or ("-",):
         if name == "-":
             yield "standard input", sys.stdin.buffer
@@ -78,7 +78,7 @@ def _open(files: tuple[str, ...], stack: ExitStack) -> Iterator[tuple[str, IO[by
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             msg = f"{name} cannot be read: {reason}"
-            raise click.UsageError(msg) from None
+            raise WrongUseError(msg) from None
 
 
 def _moment(text: str | None, now: int) -> int | None:

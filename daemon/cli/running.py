@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daemon.cli.options import ATTENTION, DONE, Shared, examples, shared_options
+from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, shared_options
 from daemon.cli.render import write_json
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ def _stage(directory: Path) -> Path:
     try:
         if directory.is_dir() and any(directory.iterdir()) and not mark.is_file():
             msg = f"{directory} is not empty and no demo made it; name another directory with --keep"
-            raise click.UsageError(msg)
+            raise WrongUseError(msg)
         if mark.is_file():
             shutil.rmtree(directory)
         directory.mkdir(parents=True, exist_ok=True)
         mark.write_text("made by readyd demo, which replaces it\n")
     except OSError as error:
         msg = f"{error.filename or directory} cannot be written: {error.strerror}; name another with --keep"
-        raise click.UsageError(msg) from None
+        raise WrongUseError(msg) from None
     return directory
 
 
@@ -144,7 +144,7 @@ def simulate(port: int, seed: int, speed: float, turnaround: float | None, fault
         raise
     except OSError as error:
         msg = f"port {port} cannot be used: {error.strerror}; --port 0 picks a free one"
-        raise click.UsageError(msg) from None
+        raise WrongUseError(msg) from None
     return DONE
 
 
@@ -156,4 +156,4 @@ def _faults(text: str) -> "Faults":
     except FaultsError as error:
         known = ", ".join(fault.name for fault in Faults.names())
         msg = f"{error}. Known are none, default, {known}"
-        raise click.UsageError(msg) from None
+        raise WrongUseError(msg) from None

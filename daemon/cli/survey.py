@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from daemon.cli import words
 from daemon.policy import listing
+from daemon.policy.alerts import STEPS
 from daemon.standing import Standings, as_candidate, scopes
 from ledger.records import Alert, Band, Look, Outstanding, State, Task, Webhook
 from ledger.states import OUTSTANDING
@@ -97,7 +98,7 @@ def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -
     standings = Standings(looks, now, rules, settings.variants)
     walk = _walk(reader.tasks(TaskFilter(states=OUTSTANDING)), standings)
     answered = (look.answered_at for look in looks.values() if look.answered_at is not None)
-    alerts = reader.alerts()
+    alerts = worst_first(reader.alerts())
     problems = [alert.detail for alert in alerts if alert.step in GRAVE]
     problems += _unwatched(walk, looks, rules, now, running=running)
     return Survey(
@@ -114,6 +115,11 @@ def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -
         alerts=alerts,
         problems=problems,
     )
+
+
+def worst_first(alerts: Iterable[Alert]) -> list[Alert]:
+    """Put open alerts first, of these the worst; otherwise keep their order."""
+    return sorted(alerts, key=lambda one: (one.closed_at is not None, -STEPS.get(one.step, 1)))
 
 
 def _walk(tasks: Iterable[Task], standings: Standings) -> _Walk:

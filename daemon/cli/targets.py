@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import quote
 
-import click
-
+from daemon.cli.options import WrongUseError
 from ledger.records import Body, Task
 
 _LINE = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*"),"settled_at":(\d+|null),')
@@ -98,7 +97,7 @@ class Lines(Target):
         """Open and read what is there.
 
         Raises:
-            click.UsageError: the file is something else, or another export writes it.
+            WrongUseError: the file is something else, or another export writes it.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+b")
@@ -108,7 +107,7 @@ class Lines(Target):
         except BlockingIOError:
             self._file.close()
             msg = f"another export is writing {path}; wait for it, or name another file"
-            raise click.UsageError(msg) from None
+            raise WrongUseError(msg) from None
         except BaseException:
             self._file.close()
             raise
@@ -147,10 +146,8 @@ class Lines(Target):
         return known
 
 
-def _not_ours(path: Path) -> click.UsageError:
-    return click.UsageError(
-        f"{path} is there already and was not written by readyd export; name another file"
-    )
+def _not_ours(path: Path) -> WrongUseError:
+    return WrongUseError(f"{path} is there already and was not written by readyd export; name another file")
 
 
 def _line(task: Task, body: Body, answer: bytes) -> bytes:
