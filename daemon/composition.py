@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 import httpx
-from ledger.store import Ledger
 
 from daemon import logs
 from daemon.clock import Clock
-from daemon.dataforseo.client import Client
+from daemon.dataforseo.client import Caps, Client
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
 from daemon.settings import Settings
 from daemon.standing import scopes
+from ledger.store import Ledger
 
 MINUTE_MS = 60_000
 GENERAL_LIMIT = 2_000
@@ -32,7 +32,14 @@ def build_tools(
     asked = [ticks - (now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
     return Tools(
         ledger=ledger,
-        client=Client(settings.base_url, login, password, lanes=settings.lanes, transport=transport),
+        client=Client(
+            settings.base_url,
+            login,
+            password,
+            lanes=settings.lanes,
+            transport=transport,
+            caps=Caps(inflated_bytes=settings.max_body_mb << 20),
+        ),
         clock=clock,
         rules=settings.rules,
         scopes=scopes(),

@@ -17,8 +17,8 @@ POSTING_ENDS_H = 68
 OUTAGE_H = (20, 50)
 ERRORS_H = (58, 59)
 BURST_H = 8
-EVE_H = 19.96
-"""Shortly before the outage a large order goes out; it completes while nobody can look."""
+EVE_H = 19.994
+"""Seconds before the outage a large order goes out; it completes while nobody can look."""
 
 URGENT_TAG = "urgent"
 PER_CALL = 100

@@ -162,6 +162,8 @@ class Collector:
         except RemoteError as error:
             self._troubled(task, error)
         else:
+            if self._tools.remote.failures:
+                self._queue.refresh()
             self._tools.remote.well()
             self._keep(self._read(task, variant, download))
 

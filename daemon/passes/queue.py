@@ -12,6 +12,9 @@ from ledger.records import Candidate
 FRESH_MS = 10_000
 """An order older than this is made anew while tasks wait in it: new sightings and deadlines change it."""
 
+TROUBLED_MS = 5 * 60_000
+"""While the remote is in trouble one call at a time is made; the order is made anew when it is back."""
+
 IDLE_MS = 30_000
 """With nothing to fetch, the ledger is asked again this often: time alone makes some tasks worth a GET."""
 
@@ -34,7 +37,8 @@ class Queue:
         ticks = self._tools.ticks()
         if ticks >= self._stale_at:
             self._fill(held, rate_per_ms)
-            self._stale_at = ticks + (FRESH_MS if self._ordered else IDLE_MS)
+            fresh_ms = TROUBLED_MS if self._tools.remote.failures else FRESH_MS
+            self._stale_at = ticks + (fresh_ms if self._ordered else IDLE_MS)
         return self._ordered.popleft() if self._ordered else None
 
     def rest_ms(self) -> int:

@@ -7,10 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.dataforseo.catalogue import LISTINGS
-from daemon.dataforseo.errors import RemoteError
+from daemon.dataforseo.errors import (
+    AccountRefused,
+    Garbled,
+    RemoteError,
+    RequestRefused,
+    Throttled,
+    TooLarge,
+)
 from daemon.dataforseo.wire import ListingAnswer
 from daemon.passes import blocking
-from daemon.passes.remote import kind_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, listing, window
 from daemon.policy.listing import Ask
@@ -18,6 +24,19 @@ from ledger.records import PrioritySource, Sighting
 
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
+
+
+OUTCOMES: dict[type[RemoteError], str] = {
+    Throttled: "throttled",
+    AccountRefused: "account refused",
+    RequestRefused: "refused",
+    Garbled: "garbled",
+    TooLarge: "garbled",
+}
+"""How a poll ended that brought no list, as its row says it; anything else is `unreachable`."""
+
+ABOUT_THE_LISTING = (RequestRefused, Garbled, TooLarge)
+"""One list that is refused or garbled (a retired type, say) pauses nothing but itself."""
 
 
 @dataclass(slots=True)
@@ -78,11 +97,12 @@ class Reconciler:
 
     def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:
         tools, now = self.tools, self.tools.now()
-        tools.remote.troubled(error, now=now, ticks=tools.ticks(), rules=tools.rules)
-        outcome = str(kind_of(error))
-        tools.ledger.close_poll(poll_id, ask.listing, outcome=outcome, code=error.code, at=now)
-        if tools.remote.throttled_at == now:
+        outcome = OUTCOMES.get(type(error), "unreachable")
+        if not isinstance(error, ABOUT_THE_LISTING):
+            tools.remote.troubled(error, now=now, ticks=tools.ticks(), rules=tools.rules)
+        if isinstance(error, Throttled):
             tools.lists.tighten(tools.ticks())
+        tools.ledger.close_poll(poll_id, ask.listing, outcome=outcome, code=error.code, at=now)
         tools.log.warning("listing.unanswered", listing=ask.listing, outcome=outcome, problem=str(error))
 
     def _answered(self, poll_id: int, ask: Ask, answer: ListingAnswer) -> None:

@@ -113,7 +113,7 @@ def _delay(task: Candidate, kind: AnswerKind, attempts: int, now: int, rules: Ru
 
 
 def _doubled(least: int, times: int, most: int) -> int:
-    return min(least * 2 ** min(max(times - 1, 0), 20), most)
+    return min(least << min(max(times - 1, 0), 20), most)
 
 
 def _jittered(delay: int, task_id: str, attempts: int) -> int:
