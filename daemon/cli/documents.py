@@ -58,9 +58,15 @@ def _spread(number: int, text: bytes) -> Iterator[Document]:
         except (ValueError, RecursionError):
             elements = None
         if isinstance(elements, list):
-            yield from (Document(number, element) for element in elements)
+            yield from _elements(number, elements)
             return
     yield Document(number, text.strip(_BLANK))
+
+
+def _elements(number: int, elements: list[object]) -> Iterator[Document]:
+    if not elements:
+        yield Document(number, problem="an empty list holds no answer")
+    yield from (Document(number, element) for element in elements)
 
 
 def _is_json(text: bytes) -> bool:
@@ -100,7 +106,7 @@ def _whole(text: bytes, number: int) -> Iterator[Document]:
         except ValueError:  # an integer with more digits than Python reads
             yield Document(line, problem="it holds a number of thousands of digits")
             return
-        yield from (Document(line, one) for one in (value if isinstance(value, list) else [value]))
+        yield from _elements(line, value if isinstance(value, list) else [value])
 
 
 def _skip(text: str, place: int) -> int:

@@ -1,5 +1,7 @@
 """`readyd`: the group of all commands, and the wall where every error becomes a sentence and an exit code."""
 
+import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -29,6 +31,9 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Try": (running.demo, running.simulate),
 }
 
+SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Refusals that say something about this machine at this moment, and nothing about readyd."""
+
 EPILOG = """\b
 Exit codes:
     0  done
@@ -36,7 +41,7 @@ Exit codes:
     2  wrong usage: an option, an argument or a file named on the command line
    69  the remote cannot be reached (run --once, check --online)
    70  a bug in readyd
-   75  try again later: the ledger is busy, or a daemon is already running
+   75  try again later: the ledger is busy, a daemon is already running, the disk is full
    78  the settings or the ledger cannot be used
   130  interrupted (Ctrl-C)
 
@@ -108,8 +113,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except BrokenPipeError:
-        # The reader has seen enough (`| head`); Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # whoever read it has seen enough (`| head`)
         return PIPE_CLOSED
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -118,6 +122,12 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _wall(error, debug=shared.debug)
     return code if isinstance(code, int) else DONE
+
+
+def _let_go_of_stdout() -> None:
+    """Keep Python from failing once more when it flushes, at its end, what could not be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.ClickException) -> int:
@@ -133,6 +143,10 @@ def _usage(error: click.ClickException) -> int:
 
 def _wall(error: Exception, *, debug: bool) -> int:
     code = _code_of(error)
+    if isinstance(error, OSError) and code != BUG:
+        _let_go_of_stdout()
+        say(f"the system refused: {error.strerror}")
+        return code
     if code != BUG:
         say(str(error))
         return code
@@ -149,6 +163,8 @@ def _wall(error: Exception, *, debug: bool) -> int:
 
 def _code_of(error: Exception) -> int:
     """Tell what an error means for whoever called readyd; importing late keeps good runs fast."""
+    if isinstance(error, OSError) and error.errno in SYSTEM:
+        return TRY_AGAIN
     from daemon.settings_secret import SettingsError
     from ledger.errors import LedgerBusyError, LedgerError
 

@@ -1,8 +1,9 @@
 """`run`, `demo` and `simulate`: the long-running commands. Everything heavy is imported when its command runs."""
 
+import math
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -96,6 +97,17 @@ def _stage(directory: Path) -> Path:
     return directory
 
 
+class Finite(click.FloatRange):
+    """A number in a range; not-a-number, which every comparison lets through, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
 @click.command(
     short_help="Be a DataForSEO on loopback, for any client.",
     epilog=examples(
@@ -112,14 +124,14 @@ def _stage(directory: Path) -> Path:
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True, max=100_000),
+    type=Finite(min=0, min_open=True, max=100_000),
     default=1.0,
     show_default=True,
     help="Simulated seconds per second.",
 )
 @click.option(
     "--turnaround",
-    type=click.FloatRange(min=0, max=30 * 86_400),
+    type=Finite(min=0, max=30 * 86_400),
     metavar="SECONDS",
     help="Usual simulated time of a task. Default: as the real one, minutes to hours.",
 )

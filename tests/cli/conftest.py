@@ -20,6 +20,7 @@ from ledger.times import HOUR_MS, wall_clock_ms
 
 ORGANIC = "serp/google/organic"
 LISTING = "/v3/serp/tasks_ready"
+NOT_OURS = {"CREDENTIALS_DIRECTORY", "NO_COLOR", "PYTHONUNBUFFERED", "COLUMNS", "FORCE_COLOR"}
 
 
 def task_id(number: int) -> str:
@@ -156,7 +157,7 @@ class Said:
 def environ(book: Book, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """Keep this machine's own settings out, and name the ledger."""
     for name in list(os.environ):
-        if name.startswith(("READYD_", "DATAFORSEO_")) or name in {"CREDENTIALS_DIRECTORY", "NO_COLOR"}:
+        if name.startswith(("READYD_", "DATAFORSEO_")) or name in NOT_OURS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("READYD_LEDGER", str(book.path))
     monkeypatch.setenv("HOME", str(tmp_path))

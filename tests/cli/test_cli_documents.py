@@ -70,6 +70,8 @@ def test_a_document_says_on_which_line_it_began() -> None:
     [
         (b"", "empty"),
         (b" \n\t\n", "empty"),
+        (b"[]", "no answer"),
+        (b"[\n]", "no answer"),
         (b"<html>502 Bad Gateway</html>", "no JSON"),
         (b'{\n "tasks": [1],\n', "no JSON"),
         (b"\x89PNG\r\n\x1a\n\x00\xff\xfe", "UTF-8"),
@@ -90,7 +92,7 @@ def test_documents_before_a_broken_one_are_kept() -> None:
 def test_deep_nesting_is_a_problem_and_no_crash() -> None:
     deep = b"[\n" * 100_000
     assert problem(deep).problem is not None
-    assert list(documents(io.BytesIO(b"[" * 100_000)))[0].content is not None  # the ledger refuses it
+    assert next(documents(io.BytesIO(b"[" * 100_000))).content is not None  # the ledger refuses it
 
 
 def test_a_file_that_is_too_large_to_be_an_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def test_what_fits_is_left_as_it_is() -> None:
 
 
 def test_columns_are_shortened_before_one_is_left_out() -> None:
-    assert fit(COLUMNS, (36, 20, 10, 4), 70).widths == (36, 14, 10, 4)
+    assert fit(COLUMNS, (36, 20, 10, 4), 70).widths == (36, 15, 9, 4)
     assert fit(COLUMNS, (36, 20, 10, 4), 64) == ((36, 12, 6, 4), 2)
     assert fit(COLUMNS, (36, 20, 10, 4), 61) == ((36, 12, 6, 4), 1)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from daemon.standing import Standings
 from daemon.policy.rules import Rules
+from daemon.standing import Standings
 from ledger import Ledger
 from ledger.lock import DaemonLock
 from ledger.records import Candidate, State, Webhook
@@ -19,7 +19,7 @@ GMB = "business_data/google/my_business_info"
 
 
 def ids_of(text: str) -> list[str]:
-    return re.findall(r"^\S{36}\b", text, re.M)
+    return re.findall(r"^\S{36}\b", text, re.MULTILINE)
 
 
 # status
