@@ -29,7 +29,7 @@ def backup(ledger: Connection, to: Path) -> None:
     with _copies() as copies:
         _copy(ledger, target, LEDGER, copies)
         for path in month_files(directory_of(ledger.path)):
-            month = Connection(path, kind=RESULTS, readonly=True)
+            month = Connection(path, kind=RESULTS, readonly=True, driver=type(ledger.database))
             try:
                 _copy(month, directory_of(target) / path.name, RESULTS, copies)
             finally:

@@ -33,8 +33,8 @@ def month_of(recorded_at: int) -> str:
 
 
 def month_files(directory: Path) -> list[Path]:
-    """List the results files, the oldest month first."""
-    return sorted(directory.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].db"))
+    """List the results files that hold anything, the oldest month first."""
+    return sorted(filter(_has_content, directory.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].db")))
 
 
 class Bodies:
@@ -95,7 +95,7 @@ class Bodies:
     def _reading(self, recorded_at: int) -> Iterator[LedgerDatabase | None]:
         """Lend a month's database, or None when this month has no file."""
         path = self._path(month_of(recorded_at))
-        if not path.exists():
+        if not _has_content(path):
             yield None
             return
         with self._file(path).reading() as database:
@@ -125,6 +125,14 @@ def require_known(bodies: Sequence[Body], recorded_at: Mapping[str, int], ledger
             raise LedgerError(
                 f"task {body.task_id} is not in the ledger {ledger}, so its result was not kept"
             )
+
+
+def _has_content(path: Path) -> bool:
+    """Tell a results file from a missing one, and from one whose creation was cut short: that one is empty."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _columns(body: Body) -> tuple[object, ...]:

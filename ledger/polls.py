@@ -1,5 +1,6 @@
 """Calls of listings, and the newest answers of each. Does not hold windows (`ledger.looks` writes what they showed)."""
 
+from ledger import rows
 from ledger.connection import Connection
 from ledger.errors import LedgerError
 from ledger.records import Look
@@ -45,7 +46,7 @@ class PollTable:
         """Return the newest answers of every listing that was ever asked."""
         with self._connection.reading() as database:
             # Asked for before every plan, so without models.
-            return {row[0]: Look(*row[:4], bool(row[4]), *row[5:]) for row in database.rows(_LOOKS)}
+            return {row[0]: rows.look_of_columns(row) for row in database.rows(_LOOKS)}
 
     def asked_since(self, at: int) -> list[int]:
         """Return when calls were made since `at`, the oldest first."""

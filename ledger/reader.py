@@ -4,11 +4,11 @@ Each answer is a short read of its own: a reader that stays inside a transaction
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import SQL, fn
 
@@ -22,6 +22,8 @@ from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
 from ledger.records import Alert, Band, Body, Look, Poll, State, Task, Transition
 
 PAGE = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +127,21 @@ class Reader:
 
     def task(self, task_id: str) -> Task | None:
         """Return one task."""
-        found = self._dicts(TaskRow.select().where(TaskRow.id == task_id))
-        return rows.task(found[0]) if found else None
+        found = self._tasks(_TASKS.where(TaskRow.id == task_id))
+        return found[0] if found else None
 
     def history(self, task_id: str) -> list[Transition]:
         """Return a task's moves, the oldest first."""
         query = TransitionRow.select().where(TransitionRow.task_id == task_id).order_by(TransitionRow.id)
-        return [rows.transition(row) for row in self._dicts(query)]
+        return self._records(query, rows.transition)
 
     def polls(self, limit: int) -> list[Poll]:
         """Return the newest calls of listings, the newest first."""
-        return [
-            rows.poll(row) for row in self._dicts(PollRow.select().order_by(PollRow.id.desc()).limit(limit))
-        ]
+        return self._records(PollRow.select().order_by(PollRow.id.desc()).limit(limit), rows.poll)
 
     def looks(self) -> list[Look]:
         """Return the newest answers of every listing that was ever asked."""
-        return [rows.look(row) for row in self._dicts(LookRow.select().order_by(LookRow.listing))]
+        return self._records(LookRow.select().order_by(LookRow.listing), rows.look)
 
     def alerts(self, *, closed: bool = False, limit: int = 50) -> list[Alert]:
         """Return open alerts, with `closed` the closed ones too; open ones first, then the newest."""
@@ -150,7 +150,7 @@ class Reader:
         )
         if not closed:
             query = query.where(AlertRow.closed_at.is_null())
-        return [rows.alert(row) for row in self._dicts(query.limit(limit))]
+        return self._records(query.limit(limit), rows.alert)
 
     def body(self, task: Task, variant: str | None = None) -> Body | None:
         """Return a task's result; the newest one when no variant is named."""
@@ -174,14 +174,19 @@ class Reader:
         return Totals(tasks, self._bodies.count(), cost, oldest, answered_at, important, other)
 
     def _page(self, which: TaskFilter, size: int, after: str | None) -> list[Task]:
-        query = _filtered(TaskRow.select(), which).order_by(TaskRow.id).limit(size)
+        query = _filtered(_TASKS, which).order_by(TaskRow.id).limit(size)
         if after is not None:
             query = query.where(TaskRow.id > after)
-        return [rows.task(row) for row in self._dicts(query)]
+        return self._tasks(query)
 
-    def _dicts(self, query: Any) -> list[dict[str, Any]]:
+    def _tasks(self, query: Any) -> list[Task]:
         with self._connection.reading() as database:
-            return list(query.dicts().execute(database))
+            return [rows.task(row) for row in query.tuples().execute(database)]
+
+    def _records(self, query: Any, convert: Callable[[dict[str, Any]], T]) -> list[T]:
+        """Convert while a damaged word still becomes a ledger error: SQLite checks no constraints for readers."""
+        with self._connection.reading() as database:
+            return [convert(row) for row in query.dicts().execute(database)]
 
 
 def _filtered(query: Any, which: TaskFilter) -> Any:
@@ -201,6 +206,8 @@ def _filtered(query: Any, which: TaskFilter) -> Any:
         query = query.where(TaskRow.priority > 1 if which.important else TaskRow.priority <= 1)
     return query
 
+
+_TASKS = TaskRow.select(*rows.TASK_COLUMNS)
 
 _COUNTS = "select function, state, count(*) from task group by function, state order by function, state"
 

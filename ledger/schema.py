@@ -86,9 +86,15 @@ def _open_to_read(path: Path, kind: Kind, driver: type[LedgerDatabase]) -> Ledge
     try:
         return _try_to_read(path, kind, driver, "mode=ro")
     except (peewee.OperationalError, sqlite.OperationalError) as error:
-        # A WAL file needs its companions; where they are absent and cannot be created, nobody writes it either.
-        if not code_of(error).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) or _has_log(path):
+        if not code_of(error).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise
+        if _companion(path, "-journal").exists():
+            raise LedgerError(
+                f"a write to the {kind.noun} {path} was interrupted; start `readyd run` once, it tidies up by itself"
+            ) from error
+        if _companion(path, "-wal").exists():
+            raise
+        # A WAL file needs its companions; where they are absent and cannot be created, nobody writes it either.
         return _try_to_read(path, kind, driver, "immutable=1")
 
 
@@ -101,8 +107,8 @@ def _try_to_read(path: Path, kind: Kind, driver: type[LedgerDatabase], options: 
     return database
 
 
-def _has_log(path: Path) -> bool:
-    return path.with_name(path.name + "-wal").exists()
+def _companion(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 @contextmanager

@@ -26,7 +26,11 @@ from ledger.times import from_datetime, wall_clock_ms
 
 
 class Ledger:
-    """The tasks you posted and what became of them. One thread uses one Ledger; several processes may each open it."""
+    """The tasks you posted and what became of them. One thread uses one Ledger; several processes may each open it.
+
+    A process that holds one must not open the same file through another copy of SQLite, such as the `sqlite3`
+    module when pysqlite3 is installed: the copies do not see each other's locks.
+    """
 
     def __init__(self, connection: Connection, bodies: Bodies) -> None:
         """Wire the parts; use `Ledger.open`."""

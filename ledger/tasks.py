@@ -71,7 +71,8 @@ class TaskTable:
     def get(self, task_id: str) -> Task | None:
         """Return one task."""
         with self._connection.reading() as database:
-            found = list(TaskRow.select().where(TaskRow.id == task_id).dicts().execute(database))
+            query = TaskRow.select(*rows.TASK_COLUMNS).where(TaskRow.id == task_id)
+            found = list(query.tuples().execute(database))
             return rows.task(found[0]) if found else None
 
     def block(self, ids: Sequence[str], at: int) -> int:

@@ -382,7 +382,7 @@ def as_nobody(act: Callable[[], str]) -> str:
                 os.setgid(65534)
                 os.setuid(65534)
             text = act()
-        except BaseException as error:  # noqa: BLE001  the parent must hear of it
+        except BaseException as error:
             text = f"{type(error).__name__}: {error}"
         os.write(sink, text.encode())
         os._exit(0)
