@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from ledger.lock import DaemonLock
-from ledger.store import Ledger
 
 from daemon import logs
 from daemon.clock import SystemClock
@@ -27,10 +25,12 @@ from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.settings import Settings
 from ledger.errors import LedgerError
+from ledger.lock import DaemonLock
+from ledger.store import Ledger
 from ledger.times import as_text
 
 TICK_S = 5
-REVIEW_S = 30
+REVIEW_S = 60
 ACCOUNT_S = 3600
 MAINTAIN_S = 3600
 STOP_S = 8

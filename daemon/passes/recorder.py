@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, decide
-from ledger.errors import LedgerError
 from ledger.records import Body, Candidate, Postponement, Settlement, State
 
 GROUP = 30
@@ -57,14 +56,16 @@ class Recorder:
         ledger = self._tools.ledger
         if kept:
             ledger.save_bodies(kept)
-        settled = ledger.settle([one for one in decisions if isinstance(one, Settlement)])
-        ledger.postpone([one for one in decisions if isinstance(one, Postponement)])
-        self._say(decisions, settled, sum(len(body.gzip) for body in kept))
+        ends = [one for one in decisions if isinstance(one, Settlement)]
+        settled = ledger.settle(ends) if ends else ()
+        if later := [one for one in decisions if isinstance(one, Postponement)]:
+            ledger.postpone(later)
+        self._say(ends, settled, sum(len(body.gzip) for body in kept))
         return [one.task.id for one in group]
 
-    def _say(self, decisions: list[Settlement | Postponement], settled: tuple[str, ...], size: int) -> None:
+    def _say(self, ends: list[Settlement], settled: tuple[str, ...], size: int) -> None:
         done = set(settled)
-        ends = [one for one in decisions if isinstance(one, Settlement) and one.task_id in done]
+        ends = [one for one in ends if one.task_id in done]
         home = [one.task_id for one in ends if one.to in (State.COLLECTED, State.DELIVERED)]
         log = self._tools.log
         if home:
@@ -74,6 +75,3 @@ class Recorder:
                 log.warning("task.failed", task=one.task_id, code=one.code, message=one.message)
             elif one.to is State.LOST:
                 log.critical("task.lost", task=one.task_id, reason=str(one.reason), code=one.code)
-
-
-__all__ = ["GROUP", "WAIT_S", "Fetched", "LedgerError", "Recorder"]

@@ -26,13 +26,14 @@ def run(tools: Tools) -> str:
     now, looks = tools.now(), tools.ledger.polls.looks()
     outstanding = tools.ledger.tasks.outstanding()
     aged = tools.ledger.tasks.near_expiry(now - (tools.rules.visibility_ms - tools.rules.expiring_ms))
+    old = now - (tools.rules.html_retention_ms - tools.rules.expiring_ms)
     standings = Standings(looks, now, tools.rules)
     near = [_nearing(standings, task) for task in aged]
     hidden = tools.ledger.tasks.blocked() if any(one.blocked for one in outstanding) else []
     _store_bands(tools, near)
     conditions = [
         *alerts.expiring(one for one in near if one.task.webhook is not Webhook.POSTBACK),
-        *alerts.retention(_nearing_retention(tools, task, now) for task in aged),
+        *alerts.retention(_nearing_retention(tools, task, now) for task in aged if task.posted_at <= old),
         *alerts.blocked([_nearing(standings, task) for task in hidden]),
         *_conditions_of_the_remote(tools, outstanding, looks, now),
         *_conditions_of_tasks(tools, now),

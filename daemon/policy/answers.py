@@ -107,7 +107,7 @@ def _delay(task: Candidate, kind: AnswerKind, attempts: int, now: int, rules: Ru
             return _doubled(rules.pending_least_ms, attempts, rules.pending_most_ms)
         age = now - task.posted_at
         return min(max(age // 10, rules.pending_least_ms), rules.pending_most_ms)
-    if kind is AnswerKind.RETRY:
+    if kind in (AnswerKind.RETRY, AnswerKind.GARBLED):  # a broken answer is usually whole the next time
         return _doubled(rules.retry_least_ms, attempts, rules.retry_most_ms)
     return _doubled(rules.odd_least_ms, attempts, rules.odd_most_ms)
 

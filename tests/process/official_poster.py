@@ -27,7 +27,7 @@ with ApiClient(Configuration(host=url, username=login, password=password)) as co
                     for number in range(first, min(count, first + 100))
                 ]
             )
-            print(json.dumps(answer.to_dict(), default=str))
+            sys.stdout.write(json.dumps(answer.to_dict(), default=str) + "\n")
     else:
         answer = serp.tasks_ready()
-        print(sum(len(task.result or []) for task in answer.tasks))
+        sys.stdout.write(str(sum(len(task.result or []) for task in answer.tasks)))
