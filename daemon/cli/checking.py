@@ -135,7 +135,9 @@ def _place_for(path: Path) -> Finding:
         parent = parent.parent
     if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
         return ok("ledger", f"{path} is not there yet; readyd run and readyd record will make it")
-    return fail("ledger", f"{path} is not there and cannot be made: {parent} may not be written by this user")
+    return fail(
+        "ledger", f"{path} is not there and cannot be made: {parent} is no directory that this user may write"
+    )
 
 
 def _names() -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 Knows frames and summaries (`daemon.demo_records`); knows neither the story nor the ledger.
 """
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ HOURS = 72
 BAR = 24
 ALERTS = 3
 EVENTS = 4
-FIRST = ("posted", "ready", "blocked", "collected", "delivered", "failed", "lost")
-"""Columns in this order; others follow."""
+ALWAYS = ("posted", "ready", "blocked", "collected", "delivered", "failed")
+"""Columns that are there from the first frame on, so that nothing jumps; others follow as they turn up."""
 
 Progress = Callable[[DemoFrame], None]
 
@@ -66,7 +67,7 @@ class _Lines:
 
 def _names(frame: DemoFrame) -> list[str]:
     found = {name for counts in frame.counts.values() for name in counts}
-    return [name for name in FIRST if name in found] + sorted(found.difference(FIRST))
+    return [*ALWAYS, *sorted(found.difference(ALWAYS))]
 
 
 def _totals(frame: DemoFrame) -> dict[str, int]:
@@ -92,7 +93,7 @@ def picture(frame: DemoFrame, width: int) -> "RenderableType":
         *(_cut(Cell("alert   ", "bold red"), one, width) for one in frame.alerts[:ALERTS]),
     ]
     if len(frame.alerts) > ALERTS:
-        texts.append(_line(f"        and {len(frame.alerts) - ALERTS} more alerts"))
+        texts.append(_line(f"        and {words.counted(len(frame.alerts) - ALERTS, 'more alert')}"))
     texts.append(Text())
     texts += [_cut(Cell("log     ", "dim"), one, width) for one in frame.events[-EVENTS:]]
     return Group(*texts)
@@ -182,13 +183,13 @@ def tell(screen: Screen, summary: DemoSummary) -> None:
         ),
     ):
         screen.sentence(Cell(f"{label:9}", "bold"), sentence, hang=9)
-    ledger = _near(Path(summary.ledger))
+    ledger = shlex.quote(str(_near(Path(summary.ledger))))
     screen.line()
     screen.line("The ledger is left for you to look into:", "bold")
     for command in (
         f"readyd --ledger {ledger} status",
         f"readyd --ledger {ledger} tasks --limit 10",
-        f"sqlite3 {ledger} 'select * from recent_transitions limit 10'",
+        f"sqlite3 {ledger} 'select * from alerts'",
     ):
         screen.line(f"  {command}")
 
