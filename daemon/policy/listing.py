@@ -105,7 +105,9 @@ def _hides(look: Look | None, now: int, rules: Rules) -> bool:
 
 def _ask(scope: Scope, covered: list[Outstanding], look: Look | None, rules: Rules, *, drilled: bool) -> Ask:
     if look is None or look.asked_at is None:
-        return Ask(scope.listing, Why.DRILL_DOWN if drilled else Why.FIRST, _first_due(covered, rules))
+        # One look at once: the ledger may be new, and its tasks old.
+        oldest = min(one.oldest_posted_at for one in covered)
+        return Ask(scope.listing, Why.DRILL_DOWN if drilled else Why.FIRST, oldest)
     if look.failures:
         pause = min(rules.pace_failed_ms * 2 ** min(look.failures - 1, 10), rules.pace_failed_most_ms)
         return Ask(scope.listing, Why.FAILED, look.asked_at + pause)
@@ -114,11 +116,12 @@ def _ask(scope: Scope, covered: list[Outstanding], look: Look | None, rules: Rul
     if drilled:
         return Ask(scope.listing, Why.DRILL_DOWN, look.asked_at + rules.pace_saturated_ms)
     why, pace = _pace(scope, covered, rules)
-    return Ask(scope.listing, why, max(look.asked_at + pace, _first_due(covered, rules)))
+    soonest = _soonest_done(covered, rules)
+    return Ask(scope.listing, why, soonest if soonest > look.asked_at else look.asked_at + pace)
 
 
-def _first_due(covered: list[Outstanding], rules: Rules) -> int:
-    """Return the first instant at which a look could show something: a fifth of the usual turnaround."""
+def _soonest_done(covered: list[Outstanding], rules: Rules) -> int:
+    """Return the first instant at which a look is worth its call: a fifth of the usual turnaround after posting."""
     return min(one.oldest_posted_at + rules.turnaround(one.function).usual_ms // 5 for one in covered)
 
 

@@ -64,9 +64,21 @@ def test_the_pace_follows_the_official_advice(hurried: int, pace: int, why: Why)
     assert (ask.due_at, ask.why) == (NOON + pace, why)
 
 
-def test_no_list_is_asked_before_anything_could_be_done() -> None:
+def test_no_list_is_asked_again_before_anything_new_could_be_done() -> None:
+    seen = looks(look(SERP, age=HOUR_MS))
+    (ask,) = listing.plan([outstanding(ORGANIC, age=0)], seen, SCOPES, NOON, RULES)
+    assert ask.due_at == NOON + MINUTE_MS
+
+
+def test_a_list_that_was_never_asked_is_asked_at_once() -> None:
     (ask,) = listing.plan([outstanding(ORGANIC, age=0)], {}, SCOPES, NOON, RULES)
-    assert NOON < ask.due_at <= NOON + 5 * MINUTE_MS
+    assert (ask.due_at, ask.why) == (NOON, Why.FIRST)
+
+
+def test_after_a_look_that_came_too_early_the_next_does_not_wait_for_the_usual_pace() -> None:
+    seen = looks(look(SERP, age=5 * SECOND_MS))
+    (ask,) = listing.plan([outstanding(ORGANIC, age=10 * SECOND_MS)], seen, SCOPES, NOON, RULES)
+    assert ask.due_at == NOON + 50 * SECOND_MS
 
 
 def test_failures_slow_the_asking_down_but_never_below_the_usual_pace() -> None:
