@@ -179,7 +179,10 @@ def _frame(stage: Stage) -> DemoFrame:
 def _counts(stage: Stage) -> dict[str, dict[str, int]]:
     blocked = {one.function: one.blocked for one in stage.ledger.tasks.outstanding()}
     return {
-        function: {"blocked": blocked.get(function, 0), **{str(state): count for state, count in states.items()}}
+        function: {
+            "blocked": blocked.get(function, 0),
+            **{str(state): count for state, count in states.items()},
+        }
         for function, states in stage.reader.counts().items()
     }
 
