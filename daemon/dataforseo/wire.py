@@ -162,7 +162,8 @@ def _kind(code: int | None, *, has_result: bool) -> Kind:
         return Kind.PARTIAL
     if not has_result and code == OK:
         return Kind.EMPTY
-    return Kind.UNKNOWN if not has_result and code == PARTIAL_RESULT else kind
+    # The remote says that it is done with the task, so an answer with more in it will not come.
+    return Kind.EMPTY if not has_result and code == PARTIAL_RESULT else kind
 
 
 def _crawl_kind(result: Raw, problems: list[str]) -> Kind:

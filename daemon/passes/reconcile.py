@@ -125,7 +125,6 @@ class Reconciler:
             lag_ms=tools.rules.list_lag_ms,
             at=now,
         )
-        tools.ledger.facts.put("last_good_poll", str(now), now)
         if adopted:
             self._apply_priority_rules()
         blocked = blocking.run(tools, now)

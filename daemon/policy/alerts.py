@@ -101,6 +101,12 @@ def _opened(condition: Condition, now: int) -> Alert:
 
 def _still_true(alert: Alert, condition: Condition, now: int, rules: Rules, changes: Changes) -> None:
     worse = STEPS.get(condition.step, 1) > STEPS.get(alert.step, 1)
+    # A sentence that merely words the same facts anew (another call failed) is not worth a write.
+    same = (condition.count, condition.nearest_deadline_at, condition.task_ids) == (
+        alert.count,
+        alert.nearest_deadline_at,
+        alert.task_ids,
+    )
     fresh = replace(
         alert,
         # A step never gets better while the alert is open: it would escalate again and again at a limit.
@@ -108,7 +114,7 @@ def _still_true(alert: Alert, condition: Condition, now: int, rules: Rules, chan
         count=condition.count,
         nearest_deadline_at=condition.nearest_deadline_at,
         task_ids=condition.task_ids,
-        detail=condition.detail,
+        detail=alert.detail if same and not worse else condition.detail,
         command=condition.command,
         quiet_since=None,
     )

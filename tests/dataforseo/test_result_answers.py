@@ -63,8 +63,8 @@ def test_ok_with_nothing_in_it_is_an_empty_success(remote: Any, nothing: Any) ->
     assert (answer.kind, answer.has_result) == (Kind.EMPTY, False)
 
 
-def test_partial_data_without_data_is_not_believed(remote: Any) -> None:
-    assert kind(remote.error(1, 40106), remote.task_id(1)) is Kind.UNKNOWN
+def test_a_partial_success_without_data_is_an_empty_end(remote: Any) -> None:
+    assert kind(remote.error(1, 40106), remote.task_id(1)) is Kind.EMPTY
 
 
 @pytest.mark.parametrize("something", [[{}], {}, "text", [0], [None, {"items": None}]])
