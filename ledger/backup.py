@@ -5,6 +5,7 @@ the copies take their names only when all of them are whole, the ledger last.
 """
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def _copies() -> Iterator[list[tuple[Path, Path]]]:
 def _copy(source: Connection, name: Path, kind: Kind, copies: list[tuple[Path, Path]]) -> None:
     files.make_directory(name.parent)
     copy = name.with_name(f".{name.name}.{os.getpid()}.tmp")
-    copy.unlink(missing_ok=True)
+    _sweep(name)
     copies.append((copy, name))
     # SQLite fills an empty file, and so keeps the narrow mode that it was created with.
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, files.FILE_MODE))
@@ -76,6 +77,24 @@ def _copy(source: Connection, name: Path, kind: Kind, copies: list[tuple[Path, P
         database.execute_sql("vacuum into ?", [str(copy)])
     files.sync_file(copy)
     _require_whole(copy, kind)
+
+
+def _sweep(name: Path) -> None:
+    """Remove temporary files of copies that were killed."""
+    for left in name.parent.glob(f".{glob.escape(name.name)}.*.tmp"):
+        process = left.suffixes[-2].removeprefix(".")
+        if process == str(os.getpid()) or not (process.isdigit() and _runs(int(process))):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _require_whole(copy: Path, kind: Kind) -> None:

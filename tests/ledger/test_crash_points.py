@@ -111,6 +111,7 @@ def finished(path: Path, kit: Any) -> None:
     bodies = [kit.rows(month, "select task_id from body order by 1") for month in months(path)]
     assert bodies == [[("a",), ("b",)], [("c",), ("theirs",)]]
     kit.check(path.parent / "copies" / path.name)
+    assert not list(path.parent.rglob("*.tmp")), "a copy that was killed left something behind"
 
 
 def months(path: Path) -> list[Path]:
