@@ -102,7 +102,7 @@ def _postponed(task: Candidate, answer: Answer, now: int, rules: Rules) -> Postp
 def _delay(task: Candidate, kind: AnswerKind, attempts: int, now: int, rules: Rules) -> int:
     if kind is AnswerKind.UNREACHABLE:
         # Others first: if it is this one task that breaks every connection, it must not hold up the rest.
-        return rules.unreachable_most_ms
+        return rules.unreachable_yield_ms
     if kind in NOT_ABOUT_THE_TASK:
         return rules.unreachable_least_ms  # the pause of all calls does the waiting
     if kind is AnswerKind.PENDING:

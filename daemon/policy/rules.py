@@ -47,6 +47,8 @@ TURNAROUNDS: tuple[Turnaround, ...] = (
     Turnaround("keywords_data/", HOUR_MS, 3 * HOUR_MS),
     # docs llm_responses: up to 72 hours, then refunded.
     Turnaround("ai_optimization/", HOUR_MS, 72 * HOUR_MS),
+    # One page in a browser: minutes, unlike a crawl. No source; asking late costs nothing.
+    Turnaround("on_page/lighthouse", 5 * MINUTE_MS, HOUR_MS),
     # help center "OnPage best practices": ask every 15 to 60 minutes.
     Turnaround("on_page", 30 * MINUTE_MS, 24 * HOUR_MS),
 )
@@ -97,6 +99,7 @@ class Rules:
     # Pauses of all calls.
     unreachable_least_ms: int = SECOND_MS
     unreachable_most_ms: int = MINUTE_MS
+    unreachable_yield_ms: int = 5 * SECOND_MS  # more than the first pause: the task that was cut off steps back
     throttled_ms: int = MINUTE_MS  # the limit counts minutes
     account_ms: int = 15 * MINUTE_MS
 
