@@ -86,7 +86,8 @@ async def _play(seed: int, path: Path, progress: Callable[[DemoFrame], None]) ->
     clock = VirtualClock()
     world = World(clock.now, seed=seed, faults=Faults.default())
     transport = SimulatedTransport(world, latency_s=LATENCY_S, seed=seed)
-    transport.outage(*(START + hour * HOUR_MS for hour in scenario.OUTAGE_H))
+    for cut in (scenario.SHORT_CUT_H, scenario.OUTAGE_H):
+        transport.outage(*(START + round(hour * HOUR_MS) for hour in cut))
     transport.error_hour(*(START + hour * HOUR_MS for hour in scenario.ERRORS_H))
     with Ledger.open(path) as ledger, Reader.open(path) as reader:
         tail = _Tail()

@@ -15,6 +15,9 @@ HOUR_MS = 60 * MINUTE_MS
 HOURS = 72
 POSTING_ENDS_H = 68
 OUTAGE_H = (20, 50)
+SHORT_CUT_H = (8.01, 8.35)
+"""Half a minute after the burst the network is gone for twenty minutes: then more is done than any window shows."""
+
 ERRORS_H = (58, 59)
 BURST_H = 8
 EVE_H = 19.994
@@ -63,12 +66,16 @@ def story(seed: int, start: int) -> list[Order]:
     return sorted(orders, key=lambda order: (order.at, order.foreign, order.function))
 
 
+def _cut_off(hour: float) -> bool:
+    return any(start <= hour < end for start, end in (OUTAGE_H, SHORT_CUT_H))
+
+
 def _steady(source: random.Random, start: int) -> Iterator[Order]:
     """Every quarter of an hour a small order, as long as the poster's own network is there."""
     names = [name for name, _ in MIX]
     weights = [share for _, share in MIX]
     for quarter in range(POSTING_ENDS_H * 4):
-        if OUTAGE_H[0] <= quarter / 4 < OUTAGE_H[1]:
+        if _cut_off(quarter / 4):
             continue
         function = source.choices(names, weights)[0]
         at = start + quarter * 15 * MINUTE_MS + source.randrange(5 * MINUTE_MS)
@@ -84,7 +91,7 @@ def _bulk(source: random.Random, at: int, function: str, count: int) -> Iterator
 def _foreign(source: random.Random, start: int) -> Iterator[Order]:
     """Other software posts on the same account, and is slow to collect."""
     for hour in range(1, POSTING_ENDS_H, 6):
-        if OUTAGE_H[0] <= hour < OUTAGE_H[1]:
+        if _cut_off(hour):
             continue
         at = start + hour * HOUR_MS + source.randrange(HOUR_MS)
         yield Order(at, "serp/google/organic", _tasks(source, 15, tag="other-tool"), foreign=True)
