@@ -3,7 +3,7 @@
 A crash between the two commits costs one repeated GET by id, never a result.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, decide
@@ -52,8 +52,19 @@ class Recorder:
             return []
         now = self._tools.now()
         kept = [one.body for one in group if one.body is not None]
-        decisions = [decide(one.task, one.answer, now, self._tools.rules) for one in group]
         ledger = self._tools.ledger
+        # A list may have shown the task while its GET was under way: decided from the state it had before, its
+        # settlement would be refused and the result fetched a second time.
+        states = ledger.tasks.states_of([one.task.id for one in group])
+        decisions = [
+            decide(
+                replace(one.task, state=states.get(one.task.id, one.task.state)),
+                one.answer,
+                now,
+                self._tools.rules,
+            )
+            for one in group
+        ]
         if kept:
             ledger.save_bodies(kept)
         ends = [one for one in decisions if isinstance(one, Settlement)]
