@@ -102,12 +102,13 @@ def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
     stuck = tools.ledger.tasks.stuck(STUCK_TRIES)
     for code in sorted({task.code or 0 for task in stuck}):
         group = [task for task in stuck if (task.code or 0) == code]
-        detail = f"code {code or 'none'} again and again; readyd keeps asking, slower and slower"
+        answers = f"code {code}" if code else "answers that cannot be understood"
+        detail = f"{answers}, again and again; readyd keeps asking, slower and slower"
         ids = tuple(task.id for task in group[:5])
         found.append(
             Condition(
                 AlertKind.STUCK,
-                f"code {code}",
+                answers,
                 "warning",
                 len(group),
                 detail,
