@@ -29,7 +29,9 @@ KINDS: dict[Kind, AnswerKind] = {
     Kind.DEAD: AnswerKind.FAILED,
     Kind.EXPIRED: AnswerKind.EXPIRED,
     Kind.NOT_FOUND: AnswerKind.NOT_FOUND,
-    Kind.ACCOUNT: AnswerKind.ACCOUNT,
+    # In the answer about one task it concerns that task (llm_responses are withheld while the balance is
+    # negative); a refusal of the whole account comes as an error of the client.
+    Kind.ACCOUNT: AnswerKind.REQUEST,
     Kind.THROTTLE: AnswerKind.THROTTLED,
     Kind.RETRY: AnswerKind.RETRY,
     Kind.REQUEST: AnswerKind.REQUEST,
