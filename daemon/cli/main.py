@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -105,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; return the exit code. Whatever goes wrong is said in one sentence on stderr."""
     shared = Shared()
+    _write_anything(sys.stdout, sys.stderr)
     try:
         # Not through click's own `main`: it turns a closed pipe into exit code 1.
         with readyd.make_context("readyd", list(arguments), obj=shared) as context:
@@ -122,6 +125,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _wall(error, debug=shared.debug)
     return code if isinstance(code, int) else DONE
+
+
+def _write_anything(*streams: TextIO) -> None:
+    """Let a tag in any script be written on a terminal of any encoding: what it lacks is escaped."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _let_go_of_stdout() -> None:
