@@ -23,7 +23,8 @@ state_option = click.option(
     "states",
     multiple=True,
     type=click.Choice([str(state) for state in State]),
-    help="Only tasks in this state; may be given more than once.",
+    metavar="STATE",
+    help=f"Only tasks in this state: {', '.join(State)}; may be given more than once.",
 )
 function_option = click.option(
     "--function", metavar="GLOB", help="Only tasks of functions like this: serp/google/organic, 'serp/*'."
@@ -36,7 +37,8 @@ band_option = click.option(
     "bands",
     multiple=True,
     type=click.Choice([str(band) for band in Band]),
-    help="Only outstanding tasks in this band; may be given more than once.",
+    metavar="BAND",
+    help=f"Only outstanding tasks in this band: {', '.join(Band)}; may be given more than once.",
 )
 blocked_option = click.option(
     "--blocked/--not-blocked", default=None, help="Only tasks that full lists hide (or only the others)."

@@ -184,7 +184,7 @@ def _progress(task: Task, now: int) -> Facts:
     if earliest is not None and latest is not None:
         yield (
             "done",
-            as_text(latest) if earliest == latest else f"from {as_text(earliest)} to {as_text(latest)}",
+            as_text(latest) if earliest == latest else f"between {as_text(earliest)} and {as_text(latest)}",
         )
     if task.blocked_at is not None:
         yield "blocked", f"hidden behind full lists since {_when(task.blocked_at, now)}; it is fetched by id"
@@ -199,9 +199,9 @@ def _deadlines(standing: "Standing | None", now: int) -> Facts:
     if standing is None:
         return
     if standing.listed:
-        over = "forgotten" if standing.deadline_at > now else "may be forgotten"
+        until = "until" if standing.deadline_at > now else "perhaps no more: until"
         when = f"{as_text(standing.deadline_at)}, {words.left(standing.deadline_at, now)}: "
-        yield "on the list", f"{over} by Tasks Ready from {when}", worded(str(standing.band))
+        yield "on the list", f"{until} {when}", worded(str(standing.band))
     yield "result kept", f"until {as_text(standing.retention_at)}, {words.left(standing.retention_at, now)}"
 
 
