@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger import Ledger
+from ledger import Ledger, LedgerError
+from ledger.moves import Move, apply
 from ledger.records import Reason, State
 from ledger.states import (
     ENTRY,
@@ -107,3 +108,18 @@ def test_the_schema_knows_the_same_states_as_the_table(book: Ledger, kit: Any) -
     for state in State:
         with book._connection.writing() as database:
             database.change("update task set state = ? where id = 'a'", [str(state)])
+
+
+def test_a_row_that_is_not_where_it_was_read_takes_the_whole_move_back(
+    book: Ledger, kit: Any, path: Path
+) -> None:
+    kit.post(book, "a", "b")
+    kit.look(book, "b", at=1_795_000_060_000)
+    before = dump(path, kit)
+    stale = [
+        Move(name, State.POSTED, State.LOST, Reason.EXPIRED, 1_795_000_090_000, (None,))
+        for name in ("a", "b", "ghost")
+    ]
+    with pytest.raises(LedgerError, match="1 of 3 tasks"), book._connection.writing() as database:
+        apply(database, "message = ?", stale)
+    assert dump(path, kit) == before
