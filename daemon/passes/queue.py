@@ -18,6 +18,9 @@ TROUBLED_MS = 5 * 60_000
 IDLE_MS = 30_000
 """With nothing to fetch, the ledger is asked again this often: time alone makes some tasks worth a GET."""
 
+DUTY = 10
+"""Ordering may take a tenth of the time at most: a backlog of hundreds of thousands is ordered less often."""
+
 
 class Queue:
     """Hands out the most urgent task that is worth a GET now; `refresh` makes it look again."""
@@ -27,18 +30,21 @@ class Queue:
         self._tools = tools
         self._ordered: deque[Candidate] = deque()
         self._stale_at = 0  # monotonic ms
+        self._rested_at = 0  # monotonic ms; not ordered anew before, whatever the news
 
     def refresh(self) -> None:
         """Order anew at the next `pop`."""
-        self._stale_at = 0
+        self._stale_at = min(self._stale_at, self._rested_at)
 
     def pop(self, held: Container[str], rate_per_ms: float) -> Candidate | None:
         """Return the most urgent task worth a GET that is not in `held`, or None."""
         ticks = self._tools.ticks()
         if ticks >= self._stale_at:
             self._fill(held, rate_per_ms)
+            done = self._tools.ticks()
+            self._rested_at = done + DUTY * (done - ticks)
             fresh_ms = TROUBLED_MS if self._tools.remote.failures else FRESH_MS
-            self._stale_at = ticks + (fresh_ms if self._ordered else IDLE_MS)
+            self._stale_at = max(self._rested_at, done + (fresh_ms if self._ordered else IDLE_MS))
         return self._ordered.popleft() if self._ordered else None
 
     def rest_ms(self) -> int:
