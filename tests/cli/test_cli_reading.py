@@ -397,10 +397,10 @@ def test_reading_writes_nothing(readyd: Run, book: Any) -> None:
 def test_json_is_utf8_whatever_the_locale(
     process: Run, environ: dict[str, str], book: Any, encoding: str
 ) -> None:
-    book.post(1, tag="日本語 ✓")
+    book.post(1, tag="日本語 🦉")
     environ |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
     environ["PYTHONCOERCECLOCALE"] = "0"
     done = process("tasks", "--json")
-    assert json.loads(done.stdout)["tasks"][0]["tag"] == "日本語 ✓"
+    assert json.loads(done.stdout)["tasks"][0]["tag"] == "日本語 🦉"
     plain = process("tasks")
     assert (plain.returncode, plain.stderr) == (0, b"")
