@@ -28,8 +28,9 @@ def build_tools(
     """Wire the collaborators of every pass."""
     login, password = settings.credentials()
     now, ticks = clock.now(), round(clock.monotonic() * 1000)
-    # Calls of the last minute, made before a restart, still count: they are in the ledger.
-    asked = [ticks - (now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
+    # Calls of the last minute, made before a restart, still count: they are in the ledger. One from the future was
+    # made before somebody set the clock back; counted as made now, it costs a minute and not hours.
+    asked = [ticks - max(0, now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
     return Tools(
         ledger=ledger,
         client=Client(

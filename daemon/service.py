@@ -20,7 +20,7 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, maintain, reconcile, review
+from daemon.passes import account, clock_step, maintain, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.settings import Settings
@@ -33,6 +33,9 @@ TICK_S = 5
 REVIEW_S = 60
 ACCOUNT_S = 3600
 MAINTAIN_S = 3600
+TICKS = {"reconcile": TICK_S, "review": REVIEW_S, "account": ACCOUNT_S, "maintain": MAINTAIN_S}
+"""How often each pass is woken, in seconds."""
+
 STOP_S = 8
 """How long a stop waits for answers under way; systemd and people expect an end within ten seconds."""
 
@@ -104,7 +107,8 @@ class Service:
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._step_s: float | None = None
+        self._offset_s: float | None = None  # wall clock less monotonic clock
+        self._review_again_at = 0  # monotonic ms
 
     async def run(self) -> None:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
@@ -139,12 +143,7 @@ class Service:
         self.collector.wake()
 
     def _start_ticks(self) -> None:
-        for name, seconds in (
-            ("reconcile", TICK_S),
-            ("review", REVIEW_S),
-            ("account", ACCOUNT_S),
-            ("maintain", MAINTAIN_S),
-        ):
+        for name, seconds in TICKS.items():
             self._scheduler.add_job(self._loops[name].wake, "interval", seconds=seconds, id=name)
         self._scheduler.start()
         self._watch_clock()
@@ -165,6 +164,9 @@ class Service:
         self._notifier.watchdog()
 
     async def _review(self) -> None:
+        self._notice_step()
+        if self.tools.ticks() < self._review_again_at:
+            return  # the clock was set, or the machine slept: let the lists say first what is still true
         summary = review.run(self.tools)
         self._notifier.status(summary)
 
@@ -177,12 +179,15 @@ class Service:
             try:
                 await self.collector.run(self.stop)
             except LedgerError as error:
-                self.tools.remote.ledger_trouble = str(error)
-                self.tools.log.error("ledger.trouble", job="collect", problem=str(error))
+                self._ledger_failed(error, "collect")
                 await self._pause()
             except Exception:
                 self.tools.log.exception("pass.failed", job="collect")
                 await self._pause()
+
+    def _ledger_failed(self, error: LedgerError, job: str) -> None:
+        self.tools.remote.ledger_trouble = str(error)
+        self.tools.log.error("ledger.trouble", job=job, problem=str(error))
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -190,16 +195,30 @@ class Service:
                 await self.stop.wait()
 
     def _watch_clock(self) -> None:
-        """Re-anchor the ticks when somebody sets the wall clock: APScheduler's next run is a wall instant."""
-        offset = self.tools.now() / 1000 - self.tools.clock.monotonic()
-        if self._step_s is not None and abs(offset - self._step_s) > CLOCK_STEP_S:
-            self.tools.log.warning(
-                "clock.stepped", seconds=round(offset - self._step_s), now=as_text(self.tools.now())
-            )
-            for job in self._scheduler.get_jobs():
-                job.reschedule(job.trigger)
-        self._step_s = offset
+        self._notice_step()
         self._clock_timer = asyncio.get_running_loop().call_later(TICK_S, self._watch_clock)
+
+    def _notice_step(self) -> None:
+        """Notice that somebody set the wall clock, by the clock that nobody can set."""
+        offset_s = self.tools.now() / 1000 - self.tools.clock.monotonic()
+        moved_s = 0.0 if self._offset_s is None else offset_s - self._offset_s
+        self._offset_s = offset_s
+        if abs(moved_s) > CLOCK_STEP_S:
+            self._stepped(moved_s)
+
+    def _stepped(self, moved_s: float) -> None:
+        """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
+        self.tools.log.warning("clock.stepped", seconds=round(moved_s), now=as_text(self.tools.now()))
+        self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
+        for name, seconds in TICKS.items():
+            # A new trigger: the old one would not fire before the instant at which it was made.
+            self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+        self._reconciler.forget_plan()
+        try:
+            clock_step.run(self.tools, round(moved_s * 1000))
+        except LedgerError as error:
+            self._ledger_failed(error, "clock")
+        self.collector.refresh()
 
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:
         self._notifier.stopping()
@@ -210,9 +229,10 @@ class Service:
         for task in late:
             task.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        abandoned = await self.collector.abandon()
         self.collector.flush()
         await self.tools.client.aclose()
-        self.tools.log.info("service.stopped", abandoned=len(late))
+        self.tools.log.info("service.stopped", abandoned=abandoned)
 
 
 def run(settings: Settings, *, once: bool = False) -> int:

@@ -87,6 +87,17 @@ class Collector:
                 await self._rest(pause)
         await self._settle_down()
 
+    async def abandon(self) -> int:
+        """Give up what is under way, for a stop that cannot wait; return how many GETs that were.
+
+        Their tasks are still outstanding in the ledger, and are fetched again by id.
+        """
+        running = list(self._running)
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        return len(running)
+
     def flush(self) -> None:
         """Make everything in hand durable now."""
         if self._flush_timer is not None:

@@ -4,7 +4,7 @@ Does not collect, does not warn, and does not know how a listing looks on the wi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.dataforseo.catalogue import LISTINGS
 from daemon.dataforseo.errors import (
@@ -69,13 +69,17 @@ class Reconciler:
         self._plan_again_at = 0
 
     def _next(self, now: int) -> Ask | None:
-        asks = listing.plan(
-            self.tools.ledger.tasks.outstanding(),
-            self.tools.ledger.polls.looks(),
-            self.tools.scopes,
-            now,
-            self.tools.rules,
-        )
+        ledger, present = self.tools.ledger, self.tools.now()
+        # Instants of the future were written before somebody set the clock back; waiting for them would be silence.
+        outstanding = [
+            replace(one, oldest_posted_at=0) if one.oldest_posted_at > present else one
+            for one in ledger.tasks.outstanding()
+        ]
+        looks = {
+            path: replace(look, asked_at=None) if (look.asked_at or 0) > present else look
+            for path, look in ledger.polls.looks().items()
+        }
+        asks = listing.plan(outstanding, looks, self.tools.scopes, now, self.tools.rules)
         if asks and asks[0].due_at <= now:
             return asks[0]
         wait = min(REPLAN_MS, asks[0].due_at - now) if asks else REPLAN_MS
@@ -137,6 +141,9 @@ class Reconciler:
         tools = self.tools
         scope = next(scope for scope in tools.scopes if scope.listing == path)
         look = tools.ledger.polls.looks().get(path)
+        if look is not None and not look.saturated and look.answered_at != look.clear_at:
+            # The last answer was under suspicion and showed nothing; another empty one does not clear the list.
+            look = replace(look, rows=tools.rules.empty_list_least)
         outstanding = tools.ledger.tasks.outstanding()
         if window.suspiciously_empty(rows, look, outstanding, scope, now, tools.rules):
             tools.remote.empty_lists.setdefault(path, now)
