@@ -77,7 +77,7 @@ def _conditions_of_the_remote(
     if remote.kind is AnswerKind.ACCOUNT:
         found.append(_account_refused(remote.detail))
     elif silent_since is not None and now - silent_since >= tools.rules.poll_stale_ms:
-        detail = f"no list was read since {as_text(silent_since)}" + (
+        detail = f"a list that is due was not read since {as_text(silent_since)}" + (
             f": {remote.detail}" if remote.detail else ""
         )
         count = sum(one.posted + one.ready for one in outstanding)
@@ -87,7 +87,10 @@ def _conditions_of_the_remote(
             "the remote says that calls come too fast; readyd slowed down (another program on the account?)"
         )
         found.append(Condition(AlertKind.THROTTLED, "account", "warning", 1, detail, "readyd check"))
-    for path in sorted(remote.empty_lists):
+    waiting = {one.function for one in outstanding}
+    # A list whose tasks are all home is not asked again, so nothing else would ever end its alarm.
+    concerned = {scope.listing for scope in tools.scopes if scope.functions & waiting}
+    for path in sorted(concerned & remote.empty_lists.keys()):
         detail = f"{path} is suddenly empty while its tasks are outstanding; nothing is concluded from it"
         found.append(Condition(AlertKind.EMPTY_LIST, path, "warning", 1, detail, "readyd status"))
     return found
