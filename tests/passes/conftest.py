@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,36 +47,36 @@ ORGANIC = "serp/google/organic"
 BROKEN = ("pass.failed", "collect.bug")
 
 
+class Bytes(httpx.AsyncByteStream):
+    """A body that comes over the wire in one piece."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
 class Line(SimulatedTransport):
     """The network path to the world: remembers every call, and may answer one in the remote's stead."""
 
     def __init__(self, world: World, **more: Any) -> None:
         super().__init__(world, **more)
         self.calls: list[tuple[int, str]] = []  # (remote's time, path)
-        self.instead: Callable[[httpx.Request], httpx.Response | None] = lambda request: None
+        self.instead: Callable[[str], tuple[int, bytes] | None] = lambda path: None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.calls.append((self._world.now(), request.url.path))
-        return self.instead(request) or await super().handle_async_request(request)
+        answer = self.instead(request.url.path)
+        if answer is None:
+            return await super().handle_async_request(request)
+        status, body = answer
+        headers = {"content-type": "application/json", "content-length": str(len(body))}
+        return httpx.Response(status, headers=headers, stream=Bytes(body), request=request)
 
     def since(self, at: int, part: str = "") -> list[int]:
         """When calls were made from `at` on, of paths that contain `part`."""
         return [made for made, path in self.calls if made >= at and part in path]
-
-
-def refusal(code: int, message: str, *, status: int = 200, request: httpx.Request) -> httpx.Response:
-    """An answer that refuses the whole call."""
-    document = {
-        "version": "0.1.20261101",
-        "status_code": code,
-        "status_message": message,
-        "time": "0 sec.",
-        "cost": 0,
-        "tasks_count": 0,
-        "tasks_error": 0,
-        "tasks": None,
-    }
-    return httpx.Response(status, json=document, request=request)
 
 
 @dataclass

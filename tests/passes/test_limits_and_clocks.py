@@ -1,0 +1,209 @@
+"""The remote's limits hold whatever we do to ourselves, and a clock that somebody sets stops nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from daemon import virtual
+from daemon.simulator.options import Options
+from ledger.records import State
+
+SECOND = 1_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+ORGANIC = "serp/google/organic"
+
+Live = Callable[..., Any]
+
+FAMILIES = (
+    ORGANIC,
+    "serp/bing/organic",
+    "merchant/google/products",
+    "business_data/google/reviews",
+    "app_data/apple/app_info",
+    "keywords_data/google_ads/search_volume",
+    "keywords_data/bing/search_volume",
+    "keywords_data/google_trends/explore",
+    "keywords_data/google_ads/keywords_for_site",
+    "on_page/lighthouse",
+)
+
+MORE = (
+    "serp/google/maps",
+    "serp/google/news",
+    "serp/google/images",
+    "serp/youtube/organic",
+    "keywords_data/google_ads/keywords_for_keywords",
+    "keywords_data/bing/keywords_for_site",
+    "keywords_data/bing/keyword_performance",
+    "ai_optimization/claude/llm_responses",
+    "ai_optimization/gemini/llm_responses",
+    "ai_optimization/chat_gpt/llm_responses",
+    "on_page",
+)
+
+
+def densest_minute(calls: list[int]) -> int:
+    """The most calls within any 60 s."""
+    most, first = 0, 0
+    for place, at in enumerate(calls):
+        while calls[first] <= at - MINUTE:
+            first += 1
+        most = max(most, place - first + 1)
+    return most
+
+
+def test_a_day_with_a_burst_and_restarts_is_never_throttled(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.start()
+        for hour in range(12):
+            for function in FAMILIES:
+                life.post(function, 2, priority=2 if hour % 3 == 0 else 1)
+            if hour == 4:
+                life.post(count=1_150)
+            await life.sleep(37 * MINUTE)
+            await life.restart()
+            await life.restart()
+            await life.sleep(23 * MINUTE)
+        await life.until_settled(within=12 * HOUR)
+        assert life.states() == {State.COLLECTED: 12 * 2 * len(FAMILIES) + 1_150}
+        assert densest_minute(life.line.since(0, "tasks_ready")) <= 20
+
+    live(story, options=Options(general_limit=300), general_limit=300)
+
+
+def test_the_budget_of_list_calls_survives_restarts(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=1_010, owner="foreign")  # a full window is asked again and again
+        await life.sleep(2 * HOUR)
+        for function in (*FAMILIES, *MORE):
+            life.post(function, 1, priority=2)
+        life.start()
+        for _ in range(25):
+            await life.sleep(2 * SECOND)
+            await life.restart()
+        await life.sleep(MINUTE)
+        calls = life.line.since(0, "tasks_ready")
+        assert len(life.line.since(0, "user_data")) <= 6
+        assert len(calls) >= 20, "it is busy enough to matter"
+        assert densest_minute(calls) <= 20
+
+    live(story)
+
+
+def test_the_general_budget_follows_the_account(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=200)
+        await life.sleep(2 * HOUR)
+        life.start()
+        began = life.now()
+        await life.until_settled()
+        assert life.now() - began >= 1.5 * MINUTE, "200 calls at 120 a minute"
+        assert densest_minute(life.line.since(began)) <= 120
+        assert life.ledger.facts.get("general_limit") == "120"
+
+    live(story, options=Options(general_limit=120))
+
+
+def test_a_share_leaves_the_rest_to_others(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=150)
+        await life.sleep(2 * HOUR)
+        life.start()
+        await life.until_settled()
+        assert densest_minute([at for at, _ in life.line.calls]) <= 60
+
+    live(story, options=Options(general_limit=240), general_limit=240, share=0.25)
+
+
+@pytest.mark.parametrize("by", [-2 * HOUR, 3 * DAY], ids=["two hours back", "three days forth"])
+def test_a_stepped_wall_clock_stops_nothing_and_loses_nothing(live: Live, by: int) -> None:
+    async def story(life: Any) -> None:
+        life.start()
+        life.post(count=10)
+        await life.sleep(8 * MINUTE)
+        virtual.step_wall_clock(by)
+        stepped = life.world.now()
+        ids = life.post(count=30)
+        await life.sleep(15 * MINUTE)
+        assert life.line.since(stepped, "tasks_ready"), "the lists are asked within three usual intervals"
+        await life.until_settled(within=HOUR)
+        assert life.states() == {State.COLLECTED: 40}
+        assert all(life.world.truth(one).collected_at - stepped < HOUR for one in ids)
+        assert not life.alerts("lost")
+        assert not life.alerts("expiring"), "nothing was near any deadline"
+        assert not life.alerts("retention")
+        assert life.events("clock.stepped")
+
+    live(story, true_time=True)
+
+
+@pytest.mark.parametrize("by", [-2 * HOUR, 3 * DAY], ids=["two hours back", "three days forth"])
+def test_a_restart_after_a_clock_step_goes_on(live: Live, by: int) -> None:
+    async def story(life: Any) -> None:
+        life.start()
+        life.post(count=10)
+        life.post("serp/google/maps", 10, priority=2)
+        await life.sleep(3 * MINUTE)
+        virtual.step_wall_clock(by)
+        await life.restart()
+        await life.until_settled(within=HOUR)
+        assert life.states() == {State.COLLECTED: 20}
+        assert densest_minute(life.line.since(0, "tasks_ready")) <= 20
+
+    live(story, true_time=True)
+
+
+def test_a_retry_that_a_stepped_clock_moved_away_is_made_all_the_same(live: Live) -> None:
+    # Its time of the next try was written down before the clock went back.
+    async def story(life: Any) -> None:
+        life.post(count=20)
+        await life.sleep(HOUR)
+        life.line.instead = lambda path: (200, b"{") if "task_get" in path else None
+        life.start()
+        await life.sleep(5 * MINUTE)
+        assert life.states() == {State.READY: 20}
+        virtual.step_wall_clock(-6 * HOUR)
+        life.line.instead = lambda path: None
+        await life.until_settled(within=HOUR)
+        assert life.states() == {State.COLLECTED: 20}
+
+    live(story, true_time=True)
+
+
+def test_a_restart_in_the_middle_goes_on_where_it_stopped(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=300)
+        await life.sleep(2 * HOUR)
+        life.start()
+        await life.until(
+            lambda: life.states().get(State.COLLECTED, 0) >= 60, within=10 * MINUTE, every=SECOND
+        )
+        await life.restart()
+        assert 0 < life.states()[State.COLLECTED] < 300, "the stop came in the middle"
+        await life.until_settled()
+        assert life.states() == {State.COLLECTED: 300}
+        assert life.world.counts()["gets"] == 300, "a clean stop repeats nothing"
+
+    live(story, general_limit=600)
+
+
+def test_a_stop_is_over_within_ten_seconds_even_when_the_remote_is_silent(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=60)
+        await life.sleep(2 * HOUR)
+        life.start()
+        await life.sleep(1_500)  # answers take a minute here: they are all under way
+        assert life.service is not None
+        began = life.clock.monotonic()
+        await life.stop()
+        assert life.clock.monotonic() - began <= 10
+        assert life.events("service.stopped")
+        life.line._latency = (0.05, 0.3)
+        life.start()
+        await life.until_settled()
+        assert life.states() == {State.COLLECTED: 60}
+
+    live(story, latency_s=(50.0, 60.0))
