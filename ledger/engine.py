@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 Version = tuple[int, int, int]
 
+OLDEST: Version = (3, 37, 0)
+"""STRICT tables came with this one."""
+
 _SAFE_FROM: Version = (3, 51, 3)
 _BACKPORTS: tuple[Version, ...] = ((3, 50, 7), (3, 44, 6))
 

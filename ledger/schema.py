@@ -12,7 +12,7 @@ import peewee
 
 from ledger import files
 from ledger.database import DRIVER_VERSION, LedgerDatabase, set_mode
-from ledger.engine import Engine, Version, choose
+from ledger.engine import OLDEST, Engine, Version, choose
 from ledger.errors import LedgerError, NewerLedgerError, NotALedgerError, UnsafeEngineError
 from ledger.migrate import KINDS, LEDGER, Kind, migrate, refresh_views
 from ledger.trouble import DRIVER_ERRORS, code_of, damaged, explained, sqlite
@@ -43,6 +43,11 @@ def open_database(
         LedgerError: or one of its kinds, when the file cannot be trusted or used.
     """
     place, engine = files.real_path(path, kind.noun), choose(version)
+    if version < OLDEST:
+        raise LedgerError(
+            f"SQLite {engine.version} is too old to open {place}: it knows no STRICT tables; "
+            "install pysqlite3 or SQLite 3.37"
+        )
     with explaining(place, kind):
         if readonly:
             return _open_to_read(place, kind, driver), engine

@@ -76,7 +76,7 @@ def is_busy(error: BaseException) -> bool:
 
 def is_refused_value(error: BaseException) -> bool:
     """Tell whether a constraint refused a row: the statement failed, the connection is well."""
-    return code_of(error).startswith("SQLITE_CONSTRAINT")
+    return isinstance(complaint_of(error), sqlite.IntegrityError)
 
 
 def explained(error: BaseException, path: Path, noun: str) -> LedgerError:

@@ -85,7 +85,7 @@ create table alert (
     step                text not null,
     count               integer not null,
     nearest_deadline_at integer,
-    task_ids            text not null default '[]' check (json_valid(task_ids)),
+    task_ids            text not null default '[]',
     detail              text not null,
     command             text not null,
     opened_at           integer not null,

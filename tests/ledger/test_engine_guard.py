@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger import Ledger
+from ledger import Ledger, LedgerError
 from ledger.engine import choose, is_safe_for_wal
 from ledger.errors import UnsafeEngineError
 
@@ -22,6 +22,7 @@ VULNERABLE = [
     (3, 37, 0),
 ]
 DEBIAN_12 = (3, 40, 1)
+GOOD = (3, 53, 4)
 
 
 @pytest.mark.parametrize("version", SAFE)
@@ -52,7 +53,7 @@ def test_a_vulnerable_engine_works_in_delete_mode(path: Path, kit: Any) -> None:
 
 
 def test_a_vulnerable_engine_takes_over_a_wal_ledger_that_nobody_has_open(path: Path, kit: Any) -> None:
-    with Ledger.open(path) as book:
+    with Ledger.open(path, version=GOOD) as book:
         kit.post(book, "a")
     with Ledger.open(path, version=DEBIAN_12) as book:
         assert book.tasks.get("a") is not None
@@ -60,14 +61,15 @@ def test_a_vulnerable_engine_takes_over_a_wal_ledger_that_nobody_has_open(path: 
 
 
 def test_a_vulnerable_engine_refuses_a_wal_ledger_that_somebody_has_open(
-    book: Ledger, kit: Any, refuses: Any
+    path: Path, kit: Any, refuses: Any
 ) -> None:
-    kit.post(book, "a")
-    text = refuses(UnsafeEngineError, lambda: Ledger.open(book.path, version=DEBIAN_12))
-    assert "3.40.1" in text
-    assert "pysqlite3" in text
-    kit.post(book, "b")
-    assert kit.rows(book.path, "pragma journal_mode") == [("wal",)]
+    with Ledger.open(path, version=GOOD) as book:
+        kit.post(book, "a")
+        text = refuses(UnsafeEngineError, lambda: Ledger.open(path, version=DEBIAN_12))
+        assert "3.40.1" in text
+        assert "pysqlite3" in text
+        kit.post(book, "b")
+        assert kit.rows(path, "pragma journal_mode") == [("wal",)]
 
 
 def test_a_vulnerable_engine_stops_writing_when_the_ledger_became_wal(
@@ -75,7 +77,13 @@ def test_a_vulnerable_engine_stops_writing_when_the_ledger_became_wal(
 ) -> None:
     with Ledger.open(path, version=DEBIAN_12) as old:
         kit.post(old, "a")
-        with Ledger.open(path) as new:
+        with Ledger.open(path, version=GOOD) as new:
             kit.post(new, "b")
             refuses(UnsafeEngineError, lambda: kit.post(old, "c"))
             assert set(new.tasks.states_of(["a", "b", "c"])) == {"a", "b"}
+
+
+def test_an_engine_without_strict_tables_is_refused(path: Path, refuses: Any) -> None:
+    text = refuses(LedgerError, lambda: Ledger.open(path, version=(3, 36, 0)))
+    assert "3.36.0" in text
+    assert not path.exists()

@@ -85,7 +85,8 @@ class Failing(LedgerDatabase):
 
 
 def _driver_error(message: str, name: str) -> Exception:
-    error = sqlite3.OperationalError(message)
+    refused = name.startswith("SQLITE_CONSTRAINT")
+    error = (sqlite3.IntegrityError if refused else sqlite3.OperationalError)(message)
     error.sqlite_errorname = name
     return error
 
@@ -186,4 +187,5 @@ def test_every_complaint_of_sqlite_has_its_sentence(name: str, kind: type[Ledger
 
 def test_the_driver_is_the_newest_sqlite_at_hand() -> None:
     assert sqlite3.sqlite_version_info >= (3, 37), "STRICT tables need 3.37"
-    assert "pysqlite3" in sys.modules or sqlite3.__name__.startswith("sqlite3")
+    if pysqlite3 := sys.modules.get("pysqlite3"):
+        assert sqlite3.sqlite_version_info >= pysqlite3.dbapi2.sqlite_version_info
