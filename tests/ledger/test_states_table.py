@@ -123,3 +123,8 @@ def test_a_row_that_is_not_where_it_was_read_takes_the_whole_move_back(
     with pytest.raises(LedgerError, match="1 of 3 tasks"), book._connection.writing() as database:
         apply(database, "message = ?", stale)
     assert dump(path, kit) == before
+
+
+def test_the_docs_show_the_diagram_of_this_table() -> None:
+    architecture = Path(__file__).parents[2] / "docs" / "architecture.md"
+    assert diagram() in architecture.read_text(encoding="utf-8")
