@@ -80,8 +80,7 @@ class Loop:
             self.failures = 0
         except LedgerError as error:
             self.failures += 1
-            tools.remote.ledger_trouble = str(error)
-            tools.log.error("ledger.trouble", job=self.name, problem=str(error))
+            tools.ledger_failed(error, self.name)
         except Exception:
             self.failures += 1
             tools.log.exception("pass.failed", job=self.name, failures=self.failures)
@@ -179,15 +178,11 @@ class Service:
             try:
                 await self.collector.run(self.stop)
             except LedgerError as error:
-                self._ledger_failed(error, "collect")
+                self.tools.ledger_failed(error, "collect")
                 await self._pause()
             except Exception:
                 self.tools.log.exception("pass.failed", job="collect")
                 await self._pause()
-
-    def _ledger_failed(self, error: LedgerError, job: str) -> None:
-        self.tools.remote.ledger_trouble = str(error)
-        self.tools.log.error("ledger.trouble", job=job, problem=str(error))
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -217,7 +212,7 @@ class Service:
         try:
             clock_step.run(self.tools, round(moved_s * 1000))
         except LedgerError as error:
-            self._ledger_failed(error, "clock")
+            self.tools.ledger_failed(error, "clock")
         self.collector.refresh()
 
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:

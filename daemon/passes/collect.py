@@ -56,6 +56,7 @@ class Collector:
         self._woken = asyncio.Event()
         self._flush_timer: asyncio.TimerHandle | None = None
         self._rest_until = 0  # monotonic ms
+        self._ledger_fails = False
 
     def wake(self) -> None:
         """Look again now: a slot may be free, or it is time to stop."""
@@ -103,17 +104,19 @@ class Collector:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
+        # Durable or not, they are no longer in hand: what could not be written is still outstanding in the ledger,
+        # and is fetched again by id.
+        in_hand = self._recorder.ids()
         try:
-            self._held.difference_update(self._recorder.flush())
+            self._recorder.flush()
         except LedgerError as error:
-            # The tasks are still outstanding in the ledger; they are fetched again by id.
-            self._held = {task.get_name() for task in self._running}
             self._rest_until = self._tools.ticks() + LEDGER_REST_MS
-            self._tools.remote.ledger_trouble = str(error)
-            self._tools.log.error("ledger.trouble", job="collect", problem=str(error))
+            self._ledger_fails = True
+            self._queue.refresh()
+            self._tools.ledger_failed(error, "collect")
         else:
-            if self._rest_until <= self._tools.ticks():
-                self._tools.remote.ledger_trouble = None
+            self._ledger_fails = False
+        self._held.difference_update(in_hand)
 
     def _start_next(self, *, until_empty: bool = False) -> int | None:
         """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
@@ -121,8 +124,8 @@ class Collector:
         pause = max(tools.remote.pause_ms(ticks), self._rest_until - ticks, 0)
         if pause and until_empty and not self._running:
             return None
-        # While the remote is in trouble, one call at a time finds out whether it is back.
-        lanes = 1 if tools.remote.failures else self._lanes
+        # While the remote or the ledger is in trouble, one call at a time finds out whether it is back.
+        lanes = 1 if tools.remote.failures or self._ledger_fails else self._lanes
         if not pause and len(self._running) >= lanes:
             pause = 60_000  # a finished GET wakes us
         pause = pause or tools.general.wait_ms(ticks)

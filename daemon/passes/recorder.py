@@ -41,15 +41,19 @@ class Recorder:
         """Take one finished GET in hand."""
         self._group.append(fetched)
 
-    def flush(self) -> list[str]:
-        """Make everything in hand durable and return its ids; on a ledger failure they stay as they were.
+    def ids(self) -> list[str]:
+        """Return the tasks in hand."""
+        return [one.task.id for one in self._group]
+
+    def flush(self) -> None:
+        """Make everything in hand durable.
 
         Raises:
             LedgerError: nothing is forgotten; the tasks are still outstanding and will be fetched again by id.
         """
         group, self._group = self._group, []
         if not group:
-            return []
+            return
         now = self._tools.now()
         kept = [one.body for one in group if one.body is not None]
         ledger = self._tools.ledger
@@ -72,7 +76,6 @@ class Recorder:
         if later := [one for one in decisions if isinstance(one, Postponement)]:
             ledger.postpone(later)
         self._say(ends, settled, sum(len(body.gzip) for body in kept))
-        return [one.task.id for one in group]
 
     def _say(self, ends: list[Settlement], settled: tuple[str, ...], size: int) -> None:
         done = set(settled)

@@ -23,7 +23,6 @@ class Remote:
     resume_ticks: int = 0  # no call before
     throttled_at: int | None = None  # the last time the remote said that we ask too fast
     empty_lists: dict[str, int] = field(default_factory=dict)  # listing -> since when suspiciously empty
-    ledger_trouble: str | None = None  # the ledger could not be written; the sentence that said so
 
     def well(self) -> None:
         """Note an answer: the remote is there and lets us in."""

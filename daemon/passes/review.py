@@ -140,8 +140,7 @@ def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
 
 def _conditions_of_the_ledger(tools: Tools) -> list[Condition]:
     found = []
-    if tools.remote.ledger_trouble:
-        detail = tools.remote.ledger_trouble
+    if detail := tools.disk.trouble(tools.ticks()):
         found.append(Condition(AlertKind.LEDGER, "ledger", "critical", 1, detail, "readyd check"))
     if tools.ledger.engine.warning:
         detail = tools.ledger.engine.warning

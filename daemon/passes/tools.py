@@ -7,12 +7,14 @@ from daemon.clock import Clock
 from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
 from daemon.logs import Logger
+from daemon.passes.disk import Disk
 from daemon.passes.remote import Remote
 from daemon.policy import choices
 from daemon.policy.budget import Limiter
 from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
+from ledger.errors import LedgerError
 from ledger.records import Candidate
 from ledger.store import Ledger
 
@@ -33,6 +35,7 @@ class Tools:
     started_at: int = 0  # wall ms UTC
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
+    disk: Disk = field(default_factory=Disk)
 
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted."""
@@ -42,6 +45,11 @@ class Tools:
         if wish is None or (known is not None and wish not in known.variants):
             return usual_variant(task.function)
         return wish
+
+    def ledger_failed(self, error: LedgerError, job: str) -> None:
+        """Note that the ledger could not be read or written, and say so unless that was said lately."""
+        if self.disk.failed(str(error), self.ticks()):
+            self.log.error("ledger.trouble", job=job, problem=str(error))
 
     def now(self) -> int:
         """Return the wall clock, UTC ms: what deadlines and history are written in."""

@@ -329,3 +329,47 @@ def live(tmp_path: Path) -> Callable[..., Life]:
         return life
 
     return run
+
+
+@pytest.fixture
+def cycle() -> Callable[[Path, type[LedgerDatabase]], bool]:
+    """Let a process with this driver bring five tasks home; if it dies, let another one finish.
+
+    Says whether the first one died. Afterwards everything is home, once.
+    """
+
+    def run(directory: Path, driver: type[LedgerDatabase]) -> bool:
+        directory.mkdir()
+        path, clock, log, time = directory / "ledger.db", VirtualClock(), io.StringIO(), [START]
+        worlds: list[World] = []
+
+        async def life_of(driver: type[LedgerDatabase]) -> None:
+            logs.configure(stream=log, environ={}, level="info", format="json")
+            worlds or worlds.append(World(clock.now, seed=3))
+            line = Line(worlds[0], latency_s=(0.05, 0.3))
+            if not path.exists():
+                with Ledger.open(path) as ledger:
+                    ledger.record_posted(worlds[0].post(ORGANIC, [{"keyword": f"k{n}"} for n in range(5)]))
+            life = Life(path, clock, worlds[0], line, Rules(), log, driver)
+            try:
+                life.start()
+                await life.until_settled()
+                await life.stop()
+                assert life.states() == {State.COLLECTED: 5}
+                check_bodies(life)
+                assert {len(life.history(one)) for one in life.tasks()} == {3}, "recorded, listed, fetched"
+            finally:
+                await life.stop()
+                life.close()
+
+        def live_as(driver: type[LedgerDatabase]) -> None:
+            virtual.run(lambda: life_of(driver), start=time[0], pace=lambda now: time.__setitem__(0, now))
+
+        try:
+            live_as(driver)
+        except SystemExit:
+            live_as(LedgerDatabase)
+            return True
+        return False
+
+    return run
