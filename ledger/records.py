@@ -95,7 +95,7 @@ class Task:
     pending_at: int | None  # last time a GET by id answered "not yet"
     blocked_at: int | None  # since when it is believed complete but hidden
     settled_at: int | None  # when it reached a state that asks for nothing more
-    attempts: int  # GETs since the last success that brought no result
+    attempts: int  # GETs in a row that were answered alike and brought no result
     next_try_at: int | None  # not before this instant
     code: int | None  # the remote's last task code
     message: str | None

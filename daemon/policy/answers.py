@@ -85,15 +85,18 @@ def _proven_missing(task: Candidate, now: int, rules: Rules) -> bool:
 
     The back-off between tries makes three of them span more than ten minutes.
     """
-    in_a_row = task.attempts + 1 if task.code == NOT_FOUND_CODE else 1
+    in_a_row = _in_a_row(task, NOT_FOUND_CODE)
     return now - task.posted_at >= rules.not_found_grace_ms and in_a_row >= rules.not_found_tries
+
+
+def _in_a_row(task: Candidate, code: int | None) -> int:
+    """Count the tries that were answered alike, this one included: another answer begins a count of its own."""
+    return task.attempts + 1 if task.code == code else 1
 
 
 def _postponed(task: Candidate, answer: Answer, now: int, rules: Rules) -> Postponement:
     counted = answer.kind not in NOT_ABOUT_THE_TASK
-    attempts = task.attempts + 1 if counted else task.attempts
-    if answer.kind is AnswerKind.NOT_FOUND and task.code != NOT_FOUND_CODE:
-        attempts = 1  # only 40401 in a row is proof of anything
+    attempts = _in_a_row(task, answer.code) if counted else task.attempts
     delay = _jittered(_delay(task, answer.kind, attempts, now, rules), task.id, attempts)
     pending_at = now if answer.kind is AnswerKind.PENDING and task.state is State.POSTED else None
     return Postponement(task.id, attempts, now + delay, answer.code, answer.message, pending_at)

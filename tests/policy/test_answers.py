@@ -91,6 +91,14 @@ def test_a_task_that_can_still_yield_is_always_asked_again(kind: AnswerKind, att
         assert NOON + age < step.next_try_at <= NOON + age + 8 * HOUR_MS
 
 
+def test_many_early_looks_do_not_make_the_first_error_of_a_done_task_expensive() -> None:
+    task = replace(TASK, attempts=12, code=40602)
+    step = decide(task, answer(AnswerKind.RETRY, 50000), NOON, RULES)
+    assert isinstance(step, Postponement)
+    assert step.attempts == 1
+    assert step.next_try_at <= NOON + 20 * SECOND_MS
+
+
 @given(st.sampled_from(sorted(NOT_ABOUT_THE_TASK)))
 def test_trouble_beyond_the_task_costs_it_no_attempt(kind: AnswerKind) -> None:
     step = decide(replace(TASK, attempts=3), answer(kind), NOON, RULES)
