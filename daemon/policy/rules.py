@@ -99,7 +99,7 @@ class Rules:
     # Pauses of all calls.
     unreachable_least_ms: int = SECOND_MS
     unreachable_most_ms: int = MINUTE_MS
-    unreachable_yield_ms: int = 5 * SECOND_MS  # more than the first pause: the task that was cut off steps back
+    unreachable_yield_ms: int = 5 * SECOND_MS  # beyond the first pause: the task cut off steps back
     throttled_ms: int = MINUTE_MS  # the limit counts minutes
     account_ms: int = 15 * MINUTE_MS
 
