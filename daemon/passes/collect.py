@@ -177,6 +177,10 @@ class Collector:
             self._keep(Fetched(task, Answer(AnswerKind.REQUEST, error.code, str(error)), None))
         except RemoteError as error:
             self._troubled(task, error)
+        except Exception as error:
+            # A bug costs this task its turn; asked again at once, it would cost the remote a storm of calls.
+            self._tools.log.exception("collect.bug", task=task.id)
+            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
             if self._tools.remote.failures:
                 self._queue.refresh()
