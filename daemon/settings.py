@@ -9,9 +9,9 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from daemon import settings_rules
+from daemon.dataforseo.addresses import IN_CLEAR, sends_in_clear
 from daemon.policy.rules import Rules
 from daemon.settings_keys import KEYS, PATHS, did_you_mean
 from daemon.settings_rules import VariantRule
@@ -32,7 +32,6 @@ DEFAULT_CONFIG = Path("/etc/readyd/readyd.toml")
 DOCUMENTED_LISTS_A_MINUTE = 20
 """The remote's limit on Tasks Ready for everybody (help center, "completed tasks")."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NOT_KEYS = frozenset({"READYD_CONFIG"})
 
 
@@ -151,6 +150,8 @@ def _check_together(settings: Settings) -> None:
             " each must be larger than the next"
         )
         raise SettingsError(msg)
+    if sends_in_clear(settings.base_url):
+        raise SettingsError(f"base_url is {settings.base_url!r} ({settings.sources['base_url']}): {IN_CLEAR}")
     if os.path.isdir(settings.ledger):
         msg = (
             f"ledger is {str(settings.ledger)!r} ({settings.sources['ledger']}); it must be a file,"
@@ -167,11 +168,6 @@ def _warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         for name in sorted(environ)
         if name.startswith("READYD_") and name not in known
     ]
-    url = urlsplit(settings.base_url)
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        said.append(
-            f"base_url is {settings.base_url!r}: http sends the password readable by everybody between"
-        )
     if settings.tasks_ready_limit > DOCUMENTED_LISTS_A_MINUTE:
         said.append(
             f"tasks_ready_limit is {settings.tasks_ready_limit}: the remote allows"

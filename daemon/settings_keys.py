@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from daemon import logs
+from daemon.dataforseo.addresses import holds_credentials, is_base_url
 from daemon.policy.rules import Rules
 from daemon.settings_secret import SettingsError
 
@@ -126,15 +126,9 @@ def _path(_: Key, value: object) -> Path | None:
 
 def _url(key: Key, value: object) -> str | None:
     text = _text(key, value)
-    if text is None or " " in text:
+    if text is None or not is_base_url(text) or holds_credentials(text):
         return None
-    try:
-        parts = urlsplit(text)
-        plain = parts.username is None and parts.password is None and not parts.query and not parts.fragment
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and plain
-    except ValueError:  # a port or an IPv6 address that cannot be one
-        return None
-    return text.rstrip("/") if good else None
+    return text.rstrip("/")
 
 
 _READERS = {

@@ -5,15 +5,14 @@ outside: httpx's own timeouts end a phase, and a deadline that is looked at betw
 """
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 
 from daemon.dataforseo.account import AccountFacts, read_account
+from daemon.dataforseo.addresses import IN_CLEAR, holds_credentials, is_base_url, is_loopback, sends_in_clear
 from daemon.dataforseo.catalogue import Listing, is_endpoint
 from daemon.dataforseo.codes import Kind, kind_of
 from daemon.dataforseo.errors import RequestRefused, TooLarge, Unreachable
@@ -139,7 +138,7 @@ class Client:
             follow_redirects=False,
             transport=self._transport() if self._transport else None,
             verify=self._shared_tls(),
-            trust_env=not _is_loopback(urlsplit(self._base_url).hostname or ""),
+            trust_env=not is_loopback(self._base_url),
         )
 
     def _shared_tls(self) -> ssl.SSLContext:
@@ -192,24 +191,13 @@ def _checked(base_url: str) -> str:
     Raises:
         ValueError: one sentence that says what is wrong and what is allowed.
     """
-    url = urlsplit(base_url)
-    if url.username is not None or url.password is not None:
+    if holds_credentials(base_url):
         raise ValueError("base_url holds credentials; give login and password on their own")
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+    if not is_base_url(base_url):
         raise ValueError(f"base_url is {base_url!r}; it must look like https://api.dataforseo.com")
-    if url.scheme == "http" and not _is_loopback(url.hostname):
-        raise ValueError(
-            f"base_url is {base_url!r}: http would send login and password in clear; "
-            "use https, or a loopback address such as http://127.0.0.1:8000"
-        )
+    if sends_in_clear(base_url):
+        raise ValueError(f"base_url is {base_url!r}: {IN_CLEAR}")
     return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _loop_time() -> float:

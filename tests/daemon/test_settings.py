@@ -316,19 +316,26 @@ def test_warnings_say_what_is_allowed_but_hardly_meant(settings: Load, tmp_path:
     secret.write_text(CANARY)
     secret.chmod(0o644)
     loaded = settings(
-        f'base_url = "http://example.com"\ntasks_ready_limit = 40\npassword_file = "{secret}"',
+        f'tasks_ready_limit = 40\npassword_file = "{secret}"',
         {"READYD_LANE": CANARY, "READYD_LANES": "4"},
     )
     text = "\n".join(loaded.warnings)
-    assert len(loaded.warnings) == 4
+    assert len(loaded.warnings) == 3
     assert 'READYD_LANE sets nothing; did you mean "READYD_LANES"?' in text
-    assert "http sends the password" in text
     assert "tasks_ready_limit is 40" in text
     assert f"chmod o= {secret}" in text
     assert CANARY not in text
     secret.chmod(0o640)
     assert settings(f'password_file = "{secret}"').warnings == ()
     assert settings('base_url = "http://localhost:8080"').warnings == ()
+
+
+@pytest.mark.parametrize("host", ["example.com", "10.0.0.1", "localhost.example.com", "[2001:db8::1]:8000"])
+def test_http_is_for_this_machine_only(settings: Load, host: str) -> None:
+    with pytest.raises(SettingsError, match="in clear; use https"):
+        settings(f'base_url = "http://{host}"')
+    for here in ("localhost:8080", "127.0.0.1", "127.1.2.3:80", "[::1]:8000"):
+        assert settings(f'base_url = "http://{here}"').base_url == f"http://{here}"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines", b"\xff\xfe", b"nul\0", b"x" * 5000, b"\r\n"])
