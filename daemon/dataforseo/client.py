@@ -7,6 +7,7 @@ outside: httpx's own timeouts end a phase, and a deadline that is looked at betw
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -37,6 +38,9 @@ class Caps:
     write_s: float = 10
     total_s: float = 60
     packed_bytes: int = 64 * MIB  # as it travels
+    large_bytes: int = (
+        4 * MIB
+    )  # beyond this, bodies come in one after the other: thirty at once would fill memory
     inflated_bytes: int = 256 * MIB
 
 
@@ -76,6 +80,7 @@ class Client:
         self._transport = transport
         self._monotonic = monotonic or _loop_time
         self._tls: ssl.SSLContext | None = None
+        self._large = asyncio.Lock()  # held by the one large body that is coming in
         self._lanes = Lanes(lanes, self._build)
 
     def __repr__(self) -> str:
@@ -165,16 +170,25 @@ class Client:
         caps = self._caps
         cap = caps.packed_bytes if "content-encoding" in response.headers else caps.inflated_bytes
         chunks, size = list[bytes](), 0
-        async for chunk in response.aiter_raw():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > cap:
-                raise TooLarge(
-                    f"The body of {about} is larger than {cap:,} bytes; it was not read to its end"
-                )
-            if self._monotonic() > until:
-                raise Unreachable(f"{about} took longer than {caps.total_s:g} s; it is asked again later")
+        async with AsyncExitStack() as turn:
+            async for chunk in response.aiter_raw():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > cap:
+                    raise TooLarge(
+                        f"The body of {about} is larger than {cap:,} bytes; it was not read to its end"
+                    )
+                if self._monotonic() > until:
+                    raise Unreachable(f"{about} took longer than {caps.total_s:g} s; it is asked again later")
+                if size > caps.large_bytes >= size - len(chunk):
+                    until += await self._wait_for_turn(turn)
         return b"".join(chunks)
+
+    async def _wait_for_turn(self, turn: AsyncExitStack) -> float:
+        """Wait until no other large body comes in; return how long that took, in seconds."""
+        begun = self._monotonic()
+        await turn.enter_async_context(self._large)
+        return self._monotonic() - begun
 
 
 def _is_about_the_call(answer: ResultAnswer) -> bool:

@@ -11,7 +11,7 @@ from daemon.dataforseo.client import Fetched as Download
 from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
 from daemon.passes.queue import Queue
-from daemon.passes.recorder import GROUP, WAIT_S, Fetched, Recorder
+from daemon.passes.recorder import WAIT_S, Fetched, Recorder
 from daemon.passes.remote import kind_of
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, AnswerKind
@@ -216,7 +216,7 @@ class Collector:
 
     def _keep(self, fetched: Fetched) -> None:
         self._recorder.add(fetched)
-        if len(self._recorder) >= GROUP:
+        if self._recorder.is_full:
             self.flush()
         elif self._flush_timer is None:
             self._flush_timer = asyncio.get_running_loop().call_later(WAIT_S, self.flush)

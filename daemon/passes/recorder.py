@@ -12,6 +12,9 @@ from ledger.records import Body, Candidate, Postponement, Settlement, State
 GROUP = 30
 """Results that share a commit; more would only make a crash dearer."""
 
+GROUP_BYTES = 8 * 1024 * 1024
+"""Large results do not wait for company: together they would fill memory."""
+
 WAIT_S = 0.25
 """How long a finished result may wait for company before it is made durable."""
 
@@ -32,14 +35,17 @@ class Recorder:
         """Start with nothing in hand."""
         self._tools = tools
         self._group: list[Fetched] = []
+        self._bytes = 0
 
-    def __len__(self) -> int:
-        """Count the finished GETs that are not durable yet."""
-        return len(self._group)
+    @property
+    def is_full(self) -> bool:
+        """Say whether what is in hand is enough for a commit."""
+        return len(self._group) >= GROUP or self._bytes >= GROUP_BYTES
 
     def add(self, fetched: Fetched) -> None:
         """Take one finished GET in hand."""
         self._group.append(fetched)
+        self._bytes += len(fetched.body.gzip) if fetched.body else 0
 
     def ids(self) -> list[str]:
         """Return the tasks in hand."""
@@ -51,7 +57,7 @@ class Recorder:
         Raises:
             LedgerError: nothing is forgotten; the tasks are still outstanding and will be fetched again by id.
         """
-        group, self._group = self._group, []
+        group, self._group, self._bytes = self._group, [], 0
         if not group:
             return
         now = self._tools.now()
