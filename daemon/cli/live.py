@@ -195,7 +195,9 @@ def tell(screen: Screen, summary: DemoSummary) -> None:
 
 
 def _wait(seconds: float | None) -> str:
-    return "none" if seconds is None else words.duration(round(seconds * 1000))
+    if seconds is None:
+        return "none"
+    return f"{seconds:.1f}s" if seconds < 60 else words.duration(round(seconds * 1000))
 
 
 def _near(path: Path) -> Path:

@@ -243,7 +243,7 @@ def test_the_summary_is_told_for_people_and_whole_for_machines(capsys: pytest.Ca
     live.tell(Screen(terminal=False, width=80), SUMMARY)
     said = capsys.readouterr().out
     assert "every result came home" in said
-    assert "important 2s, other none on average" in said
+    assert "important 2.0s, other none on average" in said
     assert "--ledger '/somewhere/with blanks/ledger.db' status" in said
     assert list(json.loads(json.dumps(SUMMARY.as_json()))) == [
         "simulated_hours",
