@@ -3,17 +3,25 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_WITHIN_S = 15
+STOPS_WITHIN_S = 10
+FUNCTION = "serp/google/organic"
+LOOK_EVERY_S = 0.05
+LOOKS = 800
+"""More looks than any honest wait needs: some 40 s."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,31 @@ class Remote:
                 answer.raise_for_status()
                 answers.append(answer.text)
         return answers
+
+    def listed(self, function: str = FUNCTION) -> set[str]:
+        """Ask Tasks Ready of one function for its ids."""
+        with self.client() as client:
+            answer = client.get(f"/v3/{function}/tasks_ready").json()["tasks"][0]
+        assert answer["status_code"] in (20000, 40401), answer
+        return {row["id"] for row in answer.get("result") or []}
+
+
+READ_ALL = """
+import sqlite3, sys
+database = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=10)
+for row in database.execute(sys.argv[2]):
+    print(*row, sep="|")
+database.close()
+"""
+"""Another program that reads the ledger: Python's own sqlite3, in a process of its own."""
+
+
+def read_by(words: list[str], database: Path, sql: str) -> list[str]:
+    """Let another program ask a database; return the lines it prints."""
+    asked = [*words, str(database), sql]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
 
 
 @dataclass(frozen=True)
@@ -79,6 +112,45 @@ class Readyd:
     def log(self) -> str:
         return (self.ledger.parent / "daemon.log").read_text()
 
+    def events(self) -> list[dict[str, object]]:
+        """Read what was logged as JSON Lines; every line must be one."""
+        return [json.loads(line) for line in self.log().splitlines()]
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """Ask the ledger, read-only, as a person with sqlite3 would."""
+        database = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)
+        try:
+            return database.execute(sql).fetchall()
+        finally:
+            database.close()
+
+    def collected(self) -> int:
+        """Count collected tasks; 0 while there is no ledger."""
+        try:
+            return int(str(self.rows("select count(*) from task where state = 'collected'")[0][0]))
+        except sqlite3.OperationalError:
+            return 0
+
+    def record(self, remote: Remote, count: int, **fields: object) -> list[str]:
+        """Post tasks and record them, each as a poster does; return their ids."""
+        answers = "\n".join(remote.post(FUNCTION, count, **fields))
+        accepted: list[str] = json.loads(self("record", "--json", "-", stdin=answers).stdout)["accepted"]
+        assert len(accepted) == count
+        return accepted
+
+    def stored(self) -> list[str]:
+        """List the task of every stored result, one entry a copy."""
+        months = sorted((self.ledger.parent / "results").glob("*.db"))
+        return [task for month in months for task in self.read_by_python(month, "select task_id from body")]
+
+    def read_by_python(self, database: Path, sql: str) -> list[str]:
+        """Ask a database with Python's own sqlite3, in a process of its own."""
+        return read_by([sys.executable, "-c", READ_ALL], database, sql)
+
+    def read_by_sqlite3(self, database: Path, sql: str) -> list[str]:
+        """Ask a database with the command line of SQLite."""
+        return read_by(["sqlite3", "-readonly"], database, sql)
+
     def states(self) -> dict[str, int]:
         """Count tasks by state, as `readyd status --json` tells it."""
         totals: dict[str, int] = {}
@@ -104,6 +176,38 @@ def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
 def stop() -> Callable[..., int]:
     """End a process by its own id and return its exit code."""
     return end
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start readyd with the given words; what still runs after the test is killed, by its own id."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(program: Readyd, *words: str) -> subprocess.Popen[str]:
+        running.append(program.start(*words))
+        return running[-1]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.wait(ENDS_WITHIN_S)
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Look again and again until something is true, a bounded number of times."""
+
+    def look(true: Callable[[], object], what: str) -> None:
+        for _ in range(LOOKS):
+            if true():
+                return
+            time.sleep(
+                LOOK_EVERY_S
+            )  # between two looks at another process, which tells nobody when it is done
+        pytest.fail(f"waited in vain until {what}")
+
+    return look
 
 
 @pytest.fixture
@@ -153,3 +257,33 @@ def readyd(tmp_path: Path) -> Callable[[Remote], Readyd]:
         return Readyd(ledger, environ)
 
     return bind
+
+
+@pytest.fixture
+def remote(simulate: Callable[..., Any]) -> Any:
+    """A remote on which a task is done, and listed, within a second."""
+    return simulate("--seed", "5", "--turnaround", "1", "--speed", "60", "--faults", "none")
+
+
+@pytest.fixture
+def posted(remote: Any, readyd: Callable[..., Any], until: Callable[..., None]) -> Callable[..., Any]:
+    """Post tasks, record them in a new ledger, and wait until all of them are listed."""
+
+    def prepare(count: int, **environ: str) -> Any:
+        program = readyd(remote, **environ)
+        program.record(remote, count)
+        until(lambda: len(remote.listed()) == count, "all tasks are listed")
+        return program
+
+    return prepare
+
+
+@pytest.fixture
+def stopped() -> Callable[..., int]:
+    """Ask a process to stop; it must be gone within the time that systemd and people expect."""
+
+    def ask(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+        process.send_signal(number)
+        return process.wait(STOPS_WITHIN_S)
+
+    return ask
