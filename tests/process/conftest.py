@@ -212,12 +212,13 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture
 def simulate() -> Iterator[Callable[..., Remote]]:
-    """Start `readyd simulate` with the given options."""
+    """Start `readyd simulate` with the given options, or other `code` that serves in its way."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(*options: str) -> Remote:
+    def start(*options: str, code: str = "") -> Remote:
+        server = ["-c", code] if code else ["-m", "daemon", "simulate", "--port", "0"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "daemon", "simulate", "--port", "0", *options],
+            [sys.executable, *server, *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
