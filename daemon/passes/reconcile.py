@@ -7,36 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from daemon.dataforseo.catalogue import LISTINGS
-from daemon.dataforseo.errors import (
-    AccountRefused,
-    Garbled,
-    RemoteError,
-    RequestRefused,
-    Throttled,
-    TooLarge,
-)
+from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.wire import ListingAnswer
-from daemon.passes import blocking
+from daemon.passes import blocking, ruling
+from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, listing, window
 from daemon.policy.listing import Ask
-from ledger.records import PrioritySource, Sighting
+from ledger.records import Sighting
 
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
-
-
-OUTCOMES: dict[type[RemoteError], str] = {
-    Throttled: "throttled",
-    AccountRefused: "account refused",
-    RequestRefused: "refused",
-    Garbled: "garbled",
-    TooLarge: "garbled",
-}
-"""How a poll ended that brought no list, as its row says it; anything else is `unreachable`."""
-
-ABOUT_THE_LISTING = (RequestRefused, Garbled, TooLarge)
-"""One list that is refused or garbled (a retired type, say) pauses nothing but itself."""
 
 
 @dataclass(slots=True)
@@ -52,7 +33,7 @@ class Reconciler:
         tools = self.tools
         if tools.ticks() < self._plan_again_at or tools.remote.pause_ms(tools.ticks()):
             return 0
-        self._apply_priority_rules()
+        ruling.run(tools)
         asked = 0
         while (ask := self._next(tools.now() + early_ms)) is not None:
             if wait := tools.lists.wait_ms(tools.ticks()):
@@ -101,8 +82,8 @@ class Reconciler:
 
     def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:
         tools, now = self.tools, self.tools.now()
-        outcome = OUTCOMES.get(type(error), "unreachable")
-        if not isinstance(error, ABOUT_THE_LISTING):
+        outcome = outcome_of(error)
+        if not isinstance(error, ABOUT_THE_PATH):
             tools.remote.troubled(error, now=now, ticks=tools.ticks(), rules=tools.rules)
         if isinstance(error, Throttled):
             tools.lists.tighten(tools.ticks())
@@ -130,7 +111,7 @@ class Reconciler:
             at=now,
         )
         if adopted:
-            self._apply_priority_rules()
+            ruling.run(tools)
         blocked = blocking.run(tools, now)
         self._say(ask, answer, len(outcome.ready), len(strangers) - len(adopted), saturated=seen.saturated)
         if outcome.ready or blocked:
@@ -150,16 +131,6 @@ class Reconciler:
             return True
         tools.remote.empty_lists.pop(path, None)
         return False
-
-    def _apply_priority_rules(self) -> None:
-        tools = self.tools
-        rows = tools.ledger.tasks.unruled()
-        changes = [
-            (task_id, choices.priority_of(function, tag, priority, tools.rules))
-            for task_id, function, tag, priority in rows
-        ]
-        if changes:
-            tools.ledger.tasks.set_priorities(changes, PrioritySource.RULE)
 
     def _say(self, ask: Ask, answer: ListingAnswer, ready: int, foreign: int, *, saturated: bool) -> None:
         log = self.tools.log.bind(listing=ask.listing, why=str(ask.why), rows=answer.row_count)

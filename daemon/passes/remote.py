@@ -6,10 +6,28 @@ for a while and costs no task an attempt, so that the most urgent one goes first
 
 from dataclasses import dataclass, field
 
-from daemon.dataforseo.errors import AccountRefused, RemoteError, Throttled
+from daemon.dataforseo.errors import (
+    AccountRefused,
+    Garbled,
+    RemoteError,
+    RequestRefused,
+    Throttled,
+    TooLarge,
+)
 from daemon.policy import answers
 from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
+
+_OUTCOMES: dict[type[RemoteError], str] = {
+    Throttled: "throttled",
+    AccountRefused: "account refused",
+    RequestRefused: "refused",
+    Garbled: "garbled",
+    TooLarge: "garbled",
+}
+
+ABOUT_THE_PATH = (RequestRefused, Garbled, TooLarge)
+"""One list that is refused or garbled (a retired type, say) pauses nothing but itself."""
 
 
 @dataclass(slots=True)
@@ -56,3 +74,8 @@ def kind_of(error: RemoteError) -> AnswerKind:
     if isinstance(error, AccountRefused):
         return AnswerKind.ACCOUNT
     return AnswerKind.UNREACHABLE
+
+
+def outcome_of(error: RemoteError) -> str:
+    """Say how a call ended that brought no list, in the word of its row in the ledger."""
+    return _OUTCOMES.get(type(error), "unreachable")
