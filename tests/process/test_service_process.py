@@ -187,7 +187,7 @@ def test_a_refused_login_is_an_alert_that_ends_with_the_right_password(
         [sys.executable, "-c", QUICK_REVIEW], env=program.environ, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        until(lambda: open_alerts(program), "the refusal is an alert")
+        until(lambda: program.rows("select 1 from alert"), "the refusal is an alert")
         (alert,) = open_alerts(program)
         assert (alert["kind"], alert["step"], alert["closed_at"]) == ("account", "critical", None)
         assert alert["command"] == "readyd check --online"
