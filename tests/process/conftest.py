@@ -202,9 +202,7 @@ def until() -> Callable[..., None]:
         for _ in range(LOOKS):
             if true():
                 return
-            time.sleep(
-                LOOK_EVERY_S
-            )  # between two looks at another process, which tells nobody when it is done
+            time.sleep(LOOK_EVERY_S)  # another process tells nobody when it is done
         pytest.fail(f"waited in vain until {what}")
 
     return look
