@@ -163,7 +163,7 @@ def _account(settings: "Settings") -> Finding:
 
     try:
         facts = asyncio.run(_user_data(settings))
-    except (SettingsError, AccountRefused, ValueError) as error:
+    except (SettingsError, AccountRefused) as error:
         return fail("account", str(error))
     except RemoteError as error:
         return fail("account", str(error), UNREACHABLE)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from daemon.cli import changing, checking, copying, reading, recording, running, showing
+from daemon.cli import changing, checking, copying, explaining, reading, recording, running, showing
 from daemon.cli.options import (
     BUG,
     DONE,
@@ -28,7 +28,7 @@ from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Work": (running.run, recording.record),
-    "Look": (reading.status, reading.tasks, showing.show, reading.alerts),
+    "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts),
     "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
 }

@@ -33,7 +33,7 @@ MEANING = {
 }
 SOURCES = {
     PrioritySource.POSTED: "as posted",
-    PrioritySource.RULE: "set by a rule of the settings",
+    PrioritySource.RULE: "by the rules of the settings, else as posted",
     PrioritySource.USER: "set by readyd prioritise",
 }
 LABEL = 13

@@ -32,6 +32,16 @@ def why_get(task: Candidate, now: int, clear_at: int | None, rules: Rules) -> Ge
     return GetReason.OVERDUE if now >= task.posted_at + rules.turnaround(task.function).late_ms else None
 
 
+def by_id_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
+    """Return when a task in `posted` is asked for by id if no list shows it before and none hides it (ms UTC)."""
+    if task.webhook is Webhook.POSTBACK:
+        at = _postback_at(task, clear_at, rules)
+    else:
+        forgotten_at = visibility_deadline(interval_of(task, clear_at, rules)[0], rules)
+        at = min(forgotten_at, task.posted_at + rules.turnaround(task.function).late_ms)
+    return max(at, task.next_try_at or 0)
+
+
 def _postback_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
     """Return when to ask for a postback task: after its usual time, once a list had its chance to show it."""
     turnaround = rules.turnaround(task.function)

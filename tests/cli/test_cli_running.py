@@ -174,7 +174,7 @@ def test_a_remote_that_is_not_there_is_69(
     assert readyd("check", "--online").code == 69
     monkeypatch.setenv("READYD_BASE_URL", "http://example.com")
     said = readyd("check", "--online", "--json")
-    assert (said.code, outcomes(said)["account"]) == (78, "fail")
+    assert (said.code, outcomes(said)["settings"]) == (78, "fail")
 
 
 # simulate
