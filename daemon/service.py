@@ -23,6 +23,7 @@ from daemon.notify import Notifier
 from daemon.passes import account, clock_step, maintain, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
+from daemon.policy.answers import AnswerKind
 from daemon.settings import Settings
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
@@ -31,7 +32,7 @@ from ledger.times import as_text
 
 TICK_S = 5
 REVIEW_S = 60
-ACCOUNT_S = 3600
+ACCOUNT_S = 60
 MAINTAIN_S = 3600
 TICKS = {"reconcile": TICK_S, "review": REVIEW_S, "account": ACCOUNT_S, "maintain": MAINTAIN_S}
 """How often each pass is woken, in seconds."""
@@ -99,13 +100,14 @@ class Service:
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
             "review": Loop("review", self._review),
-            "account": Loop("account", lambda: account.ask(tools)),
+            "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
         }
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
+        self._refused = False  # the account, by the last call
         self._offset_s: float | None = None  # wall clock less monotonic clock
         self._review_again_at = 0  # monotonic ms
 
@@ -161,6 +163,19 @@ class Service:
         await self._reconciler.run()
         # Fed by what it is there to watch: a pass that looked at the lists, or found that none is due.
         self._notifier.watchdog()
+
+        self._tell_of_refusal()
+
+    async def _account(self) -> None:
+        await account.ask(self.tools)
+        self._tell_of_refusal()
+
+    def _tell_of_refusal(self) -> None:
+        """Let a refused login be an alert at once: nothing gets better by waiting for the next review."""
+        refused = self.tools.remote.kind is AnswerKind.ACCOUNT
+        if refused and not self._refused:
+            self._loops["review"].wake()
+        self._refused = refused
 
     async def _review(self) -> None:
         self._notice_step()

@@ -2,10 +2,13 @@
 
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.passes.tools import Tools
-from ledger.times import MINUTE_MS
+from ledger.times import HOUR_MS
 
-ASK_AGAIN_MS = MINUTE_MS
+AT_MOST_MS = 15_000
 """user_data may be asked 6 times a minute (docs: appendix/user_data), and a service may restart more often."""
+
+FRESH_MS = HOUR_MS
+"""Limits change rarely; so old an answer is asked for anew, and so is one from before the start."""
 
 
 async def ask(tools: Tools) -> None:
@@ -13,7 +16,7 @@ async def ask(tools: Tools) -> None:
     known = tools.ledger.facts.get("general_limit")
     if known is not None:
         _follow(tools, int(known))
-    if tools.remote.pause_ms(tools.ticks()) or _asked_recently(tools):
+    if tools.remote.pause_ms(tools.ticks()) or not _is_due(tools):
         return
     tools.ledger.facts.put("account_asked", str(tools.now()), tools.now())
     tools.general.take(tools.ticks())
@@ -25,15 +28,19 @@ async def ask(tools: Tools) -> None:
         tools.log.warning("account.unanswered", problem=str(error))
         return
     tools.remote.well()
+    tools.ledger.facts.put("account_answered", str(tools.now()), tools.now())
     if facts.general_limit:
         tools.ledger.facts.put("general_limit", str(facts.general_limit), tools.now())
         _follow(tools, facts.general_limit)
     tools.log.debug("account.read", general_limit=facts.general_limit)
 
 
-def _asked_recently(tools: Tools) -> bool:
-    asked_at = tools.ledger.facts.get("account_asked")
-    return asked_at is not None and 0 <= tools.now() - int(asked_at) < ASK_AGAIN_MS
+def _is_due(tools: Tools) -> bool:
+    now, facts = tools.now(), tools.ledger.facts
+    asked_at, answered_at = (int(facts.get(name) or 0) for name in ("account_asked", "account_answered"))
+    if 0 <= now - asked_at < AT_MOST_MS:
+        return False
+    return not max(tools.started_at, now - FRESH_MS) <= answered_at <= now
 
 
 def _follow(tools: Tools, general_limit: int) -> None:

@@ -14,7 +14,7 @@ from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, listing, window
 from daemon.policy.listing import Ask
-from ledger.records import Sighting
+from ledger.records import Look, Sighting
 
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
@@ -56,16 +56,21 @@ class Reconciler:
             replace(one, oldest_posted_at=0) if one.oldest_posted_at > present else one
             for one in ledger.tasks.outstanding()
         ]
-        looks = {
-            path: replace(look, asked_at=None) if (look.asked_at or 0) > present else look
-            for path, look in ledger.polls.looks().items()
-        }
+        looks = {path: self._as_of_now(look) for path, look in ledger.polls.looks().items()}
         asks = listing.plan(outstanding, looks, self.tools.scopes, now, self.tools.rules)
         if asks and asks[0].due_at <= now:
             return asks[0]
         wait = min(REPLAN_MS, asks[0].due_at - now) if asks else REPLAN_MS
         self._plan_again_at = self.tools.ticks() + wait
         return None
+
+    def _as_of_now(self, look: Look) -> Look:
+        if (look.asked_at or 0) > self.tools.now():
+            return replace(look, asked_at=None)
+        if look.failures and (look.asked_at or 0) < self.tools.started_at:
+            # A restart is often the cure for what failed (a password, a proxy): it does not wait out an old pause.
+            return replace(look, asked_at=look.answered_at, failures=0)
+        return look
 
     async def _ask(self, ask: Ask) -> None:
         tools = self.tools

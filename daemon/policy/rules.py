@@ -83,6 +83,16 @@ class Rules:
     pace_failed_most_ms: int = 5 * MINUTE_MS
     recent_look_ms: int = 10 * MINUTE_MS  # an older saturated window says nothing of now
 
+    # Audits: id_list is free, 10 calls a minute for all APIs together (docs id_list).
+    audit_ms: int = 5 * MINUTE_MS  # from one sweep to the next
+    audit_hurried_ms: int = MINUTE_MS  # while windows are saturated
+    audit_age_ms: int = 10 * MINUTE_MS  # younger tasks are left to the lists
+    audit_margin_ms: int = 2 * MINUTE_MS  # their clock and ours, and rows that come late
+    audit_gap_ms: int = 15 * MINUTE_MS  # stretches nearer than this are asked for as one
+    adopt_reach_ms: int = (
+        3 * DAY_MS
+    )  # how far back a first look for tasks to adopt goes: as far as lists show
+
     # Proof of loss: 40401 counts only after this, and not from one answer.
     not_found_grace_ms: int = HOUR_MS
     not_found_tries: int = 3
