@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from daemon.policy.rules import Rules
 from daemon.simulator.faults import Faults
-from ledger.records import State
+from ledger.records import Band, State
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -284,3 +285,24 @@ def test_a_result_whose_answer_never_arrives_whole_is_fetched_again(live: Live) 
         assert life.states() == {State.COLLECTED: 40}
 
     live(story, faults=faults)
+
+
+def test_a_full_window_postpones_no_deadline_of_what_it_hides(live: Live) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=1_100, owner="foreign")  # nobody collects them: the window stays full
+        await life.sleep(2 * HOUR)
+        (hidden,) = life.post()
+        posted = life.now()
+        life.line.instead = lambda path: refusal(50000, "Internal Error.") if hidden in path else None
+        life.start()
+        await life.until(lambda: bool(life.alerts("expiring")), within=2 * HOUR, every=MINUTE)
+        # Two hours on the list less the 90 minutes that are warned of, from posting on: nothing has proved more.
+        assert 30 * MINUTE <= life.now() - posted <= 32 * MINUTE
+        assert life.task(hidden).band is Band.EXPIRING
+        assert life.ledger.polls.looks()["/v3/serp/tasks_ready"].clear_at is None
+        life.line.instead = answered
+        await life.until_settled(within=HOUR)
+        assert life.task(hidden).state is State.COLLECTED
+
+    short = Rules(visibility_ms=2 * HOUR, expiring_ms=90 * MINUTE, urgent_ms=HOUR, critical_ms=HOUR // 2)
+    live(story, rules=short)
