@@ -13,8 +13,7 @@ from ledger import rows
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
 from ledger.errors import LedgerError
-from ledger.models import BodyRow
-from ledger.records import Body
+from ledger.records import Body, Edition
 
 OPEN_FILES = 3
 """Results of the newest months come together; older ones are reopened when asked for."""
@@ -52,7 +51,7 @@ class Bodies:
             self._open.popitem()[1].close()
 
     def save(self, bodies: Sequence[Body], recorded_at: Mapping[str, int]) -> None:
-        """Make bodies durable, one transaction per month; a repeated result replaces the earlier one.
+        """Make bodies durable, one transaction per month; a repeated result replaces that of its edition.
 
         Raises:
             LedgerError: some may be there; saving all of them again is harmless.
@@ -62,34 +61,48 @@ class Bodies:
             months.setdefault(month_of(recorded_at[body.task_id]), []).append(body)
         for month, group in months.items():
             with self._file(self._path(month)).writing() as database:
-                database.executemany(_SAVE, [_columns(body) for body in group])
+                database.executemany(_SAVE_FIRST, [_columns(body) for body in group if body.edition == 1])
+                later = [(*_columns(body), body.edition) for body in group if body.edition != 1]
+                database.executemany(_SAVE_LATER, later)
 
-    def load(self, task_id: str, recorded_at: int, variant: str | None = None) -> Body | None:
-        """Return a task's result, the newest one when no variant is named; None when there is none."""
-        wanted = BodyRow.task_id == task_id
-        if variant is not None:
-            wanted &= BodyRow.variant == variant
-        query = BodyRow.select().where(wanted).order_by(BodyRow.fetched_at.desc()).limit(1)
+    def load(
+        self, task_id: str, recorded_at: int, variant: str | None = None, edition: int | None = None
+    ) -> Body | None:
+        """Return a task's result, by default the newest edition and of it the newest variant, or None."""
         with self._reading(recorded_at) as database:
-            found = [] if database is None else list(query.dicts().execute(database))
+            if database is None:
+                return None
+            found = database.rows(
+                f"""select {rows.BODY_COLUMNS} from {_source(database)}
+                    where task_id = ? and variant = coalesce(?, variant) and edition = coalesce(?, edition)
+                    order by edition desc, fetched_at desc, variant limit 1""",
+                [task_id, variant, edition],
+            )
             return rows.body(found[0]) if found else None
 
-    def variants(self, task_id: str, recorded_at: int) -> list[str]:
-        """Return which variants of a task's result are here, the newest first."""
-        query = BodyRow.select(BodyRow.variant).where(BodyRow.task_id == task_id)
+    def editions(self, task_id: str, recorded_at: int) -> list[Edition]:
+        """Return what is kept of a task's results, the newest edition and in it the newest variant first."""
         with self._reading(recorded_at) as database:
             if database is None:
                 return []
-            found = query.order_by(BodyRow.fetched_at.desc(), BodyRow.variant).tuples().execute(database)
-            return [variant for (variant,) in found]
+            found = database.rows(
+                f"""select variant, edition, code, size, fetched_at from {_source(database)} where task_id = ?
+                    order by edition desc, fetched_at desc, variant""",
+                [task_id],
+            )
+            return [Edition(*row) for row in found]
+
+    def variants(self, task_id: str, recorded_at: int) -> list[str]:
+        """Return which variants of a task's result are here, the newest first."""
+        return list(dict.fromkeys(one.variant for one in self.editions(task_id, recorded_at)))
 
     def count(self) -> int:
-        """Count the results of all months."""
+        """Count the results of all months, each edition by itself."""
         return sum(self._count(path) for path in month_files(self._directory))
 
     def _count(self, path: Path) -> int:
         with self._file(path).reading() as database:
-            return int(database.one("select count(*) from body"))
+            return int(database.one(f"select count(*) from {_source(database)}"))
 
     @contextmanager
     def _reading(self, recorded_at: int) -> Iterator[LedgerDatabase | None]:
@@ -139,8 +152,21 @@ def _columns(body: Body) -> tuple[object, ...]:
     return (body.task_id, body.variant, body.fetched_at, body.code, body.size, body.gzip)
 
 
-_SAVE = """
+def _source(database: LedgerDatabase) -> str:
+    """Name what holds all editions; a reader may meet a month that no writer has opened since there are several."""
+    return "bodies" if database.one("pragma user_version") > 1 else _FIRST
+
+
+_FIRST = "(select *, 1 as edition from body)"
+
+_SAVE_FIRST = """
     insert into body (task_id, variant, fetched_at, code, size, gzip) values (?, ?, ?, ?, ?, ?)
     on conflict (task_id, variant) do update
+    set fetched_at = excluded.fetched_at, code = excluded.code, size = excluded.size, gzip = excluded.gzip
+"""
+
+_SAVE_LATER = """
+    insert into later_body (task_id, variant, fetched_at, code, size, gzip, edition) values (?, ?, ?, ?, ?, ?, ?)
+    on conflict (task_id, variant, edition) do update
     set fetched_at = excluded.fetched_at, code = excluded.code, size = excluded.size, gzip = excluded.gzip
 """

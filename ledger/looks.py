@@ -4,7 +4,7 @@ Runs inside a transaction of the caller. Does not read windows and does not deci
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger import posted
 from ledger.database import LedgerDatabase
@@ -36,6 +36,8 @@ class Known:
     posted_at: int
     recorded_at: int
     pending_at: int | None
+    ready_at: int | None = None
+    done_at: int | None = None  # the completion time where it is known exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,10 @@ def earliest_done_at(task: Known, clear_at: int | None, lag_ms: int, at: int) ->
 
     `clear_at` is the listing's previous clear look: the task was not on it, so it was not done, give or take the
     list's lag. That proves nothing for a task recorded only later (it may have been listed as foreign), nor for a
-    postback task (it is listed only after its delivery has failed).
+    postback task (it is listed only after its delivery has failed). What is known exactly stays as it is.
     """
+    if task.done_at is not None:
+        return task.done_at
     bounds = [task.posted_at, task.pending_at or 0]
     if clear_at is not None and clear_at >= task.recorded_at and task.webhook is not Webhook.POSTBACK:
         bounds.append(clear_at - lag_ms)
@@ -106,22 +110,22 @@ def _newcomer(sighting: Sighting, at: int) -> NewTask:
 
 def _known(database: LedgerDatabase, ids: Iterable[str]) -> list[Known]:
     found = database.rows(_KNOWN, [ids_json(list(ids))])
-    return [
-        Known(task_id, State(state), Webhook(webhook), posted_at, recorded_at, pending_at)
-        for task_id, state, webhook, posted_at, recorded_at, pending_at in found
-    ]
+    return [Known(task_id, State(state), Webhook(webhook), *rest) for task_id, state, webhook, *rest in found]
 
 
 def _corrected(task: Known, row: Sighting) -> Known:
     """Believe the remote's posting time where ours is later: ours may be the time of recording."""
     if row.posted_at is None or row.posted_at >= task.posted_at:
         return task
-    return Known(task.id, task.state, task.webhook, row.posted_at, task.recorded_at, task.pending_at)
+    return replace(task, posted_at=row.posted_at)
 
 
 def _move(task: Known, row: Sighting, earliest: int, at: int) -> Move:
     reason = Reason.FAILED_DELIVERY if task.webhook is Webhook.POSTBACK else Reason.LISTED
-    values = (at, at, earliest, task.posted_at, storable(row.endpoint))
+    # An audit may have told of the completion of a postback task before: that was the first sign.
+    ready_at = task.ready_at if task.state is State.POSTED and task.ready_at is not None else at
+    latest = at if task.done_at is None else task.done_at
+    values = (ready_at, latest, earliest, task.posted_at, storable(row.endpoint))
     return Move(task.id, task.state, State.READY, reason, at, values)
 
 
@@ -142,7 +146,8 @@ def _close(database: LedgerDatabase, window: Window, ready: int) -> None:
 
 
 _KNOWN = """
-    select task.id, state, webhook, posted_at, recorded_at, pending_at
+    select task.id, state, webhook, posted_at, recorded_at, pending_at, ready_at,
+           iif(earliest_done_at = latest_done_at, latest_done_at, null)
     from json_each(?) cross join task on task.id = json_each.value
 """
 

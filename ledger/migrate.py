@@ -16,12 +16,13 @@ class Kind:
     noun: str
     application_id: int  # SQLite's header field that tells whose file it is
     version: int  # `user_version` after the newest migration
+    readable_from: int  # the oldest version that a reader, which migrates nothing, still understands
     prefix: str  # of the migrations' names; then comes their number
     views: bool
 
 
-LEDGER = Kind("ledger", 0x72647964, 1, "", views=True)  # "rdyd"
-RESULTS = Kind("results file", 0x72647962, 1, "results_", views=False)  # "rdyb"
+LEDGER = Kind("ledger", 0x72647964, 2, 2, "", views=True)  # "rdyd"
+RESULTS = Kind("results file", 0x72647962, 2, 1, "results_", views=False)  # "rdyb"
 KINDS = (LEDGER, RESULTS)
 
 

@@ -4,7 +4,7 @@ The schema itself is in `ledger/migrations`; a test keeps both equal. The models
 query is executed on the connection of the ledger that asks, so several ledgers can be open in one process.
 """
 
-from peewee import BlobField, FloatField, IntegerField, Model, TextField
+from peewee import FloatField, IntegerField, Model, TextField
 
 
 class TaskRow(Model):
@@ -138,21 +138,3 @@ class FactRow(Model):
 
         table_name = "fact"
         strict_tables = True
-
-
-class BodyRow(Model):
-    """One result as it came (in a results file)."""
-
-    task_id = TextField()
-    variant = TextField()
-    fetched_at = IntegerField()
-    code = IntegerField()
-    size = IntegerField()
-    gzip = BlobField()
-
-    class Meta:
-        """Where it lives."""
-
-        table_name = "body"
-        strict_tables = True
-        primary_key = False

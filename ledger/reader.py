@@ -14,12 +14,13 @@ from peewee import SQL, fn
 
 from ledger import rows
 from ledger.alerts import fact
+from ledger.audits import AUDITS
 from ledger.bodies import Bodies, directory_of
 from ledger.connection import Connection
 from ledger.engine import Engine
 from ledger.migrate import RESULTS
 from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
-from ledger.records import Alert, Band, Body, Look, Poll, State, Task, Transition
+from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Task, Transition
 
 PAGE = 500
 
@@ -143,6 +144,15 @@ class Reader:
         """Return the newest answers of every listing that was ever asked."""
         return self._records(LookRow.select().order_by(LookRow.listing), rows.look)
 
+    def audits(self) -> list[Audit]:
+        """Return how far the audit of every API has come that was ever asked, by the API's name."""
+        with self._connection.reading() as database:
+            return [rows.audit_of_columns(row) for row in database.rows(AUDITS)]
+
+    def audit_of(self, api: str) -> Audit | None:
+        """Return how far the audit of one API has come; None when it was never asked."""
+        return next((one for one in self.audits() if one.api == api), None)
+
     def alerts(self, *, closed: bool = False, limit: int = 50) -> list[Alert]:
         """Return open alerts, with `closed` the closed ones too; open ones first, then the newest."""
         query = AlertRow.select().order_by(
@@ -152,9 +162,15 @@ class Reader:
             query = query.where(AlertRow.closed_at.is_null())
         return self._records(query.limit(limit), rows.alert)
 
-    def body(self, task: Task, variant: str | None = None) -> Body | None:
-        """Return a task's result; the newest one when no variant is named."""
-        return self._bodies.load(task.id, task.recorded_at, variant)
+    def body(self, task: Task, variant: str | None = None, edition: int | None = None) -> Body | None:
+        """Return a task's result; the newest edition, of it the newest variant, where none is named."""
+        return self._bodies.load(task.id, task.recorded_at, variant, edition)
+
+    def editions(self, task_id: str) -> list[Edition]:
+        """Return what is kept of a task's results, the newest edition first; nothing for an unknown task."""
+        with self._connection.reading() as database:
+            recorded_at = database.one("select recorded_at from task where id = ?", [task_id])
+        return [] if recorded_at is None else self._bodies.editions(task_id, recorded_at)
 
     def variants(self, task: Task) -> list[str]:
         """Return which variants of a task's result are here."""

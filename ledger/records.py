@@ -6,6 +6,7 @@ durations. `None` means "not known" or "not yet", never zero.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # 40403: the remote deleted the result
     NOT_FOUND = "not found"  # 40401 again and again after the grace period
     FIXED = "fixed"  # tasks_fixed lists a re-parsed result under the same id
+    AUDITED = "audited"  # id_list names its completion time
 
 
 class Band(StrEnum):
@@ -184,6 +186,17 @@ class Body:
     size: int  # bytes when inflated
     code: int  # the task code inside
     fetched_at: int
+    edition: int = 1  # of a task that was re-parsed: the second and later ones are kept beside the first
+
+
+class Edition(NamedTuple):
+    """One result without its bytes, as a list of what is kept shows it."""
+
+    variant: str
+    edition: int
+    code: int  # the task code inside
+    size: int  # bytes when inflated
+    fetched_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +259,44 @@ class Poll:
     ready: int  # tasks that this look moved to ready
     foreign: int
     why: str  # the listing plan's reason for asking
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one row of id_list says of one task."""
+
+    task_id: str
+    done_at: int | None  # None: still pending when id_list was asked
+    posted_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody else's task that is to be taken in, as id_list describes it."""
+
+    task_id: str
+    function: str
+    tag: str | None
+    priority: int  # the remote's: 1 or 2
+    webhook: Webhook
+    variant: str | None
+    posted_at: int
+    cost: float | None  # USD
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How far the audit of one API has come (one row of `audit`)."""
+
+    api: str
+    asked_at: int | None  # last call, answered or not
+    answered_at: int | None  # last call that brought a page
+    failures: int  # calls in a row that brought no page
+    sweep_at: int | None  # when the sweep under way began; None: none is under way
+    from_at: int | None  # the period of that sweep, and the row in it where the next page starts
+    to_at: int | None
+    offset: int
+    finished_at: int | None  # when the last whole sweep ended
+    seen_to: int | None  # high-water mark: every task posted before this instant was shown by some page
+    rows: int  # of the sweep under way, or else of the last one
+    foreign: int  # of these, rows that the ledger does not know

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.models import TaskRow
 from ledger.records import (
     Alert,
+    Audit,
     Band,
     Body,
     Candidate,
@@ -23,6 +24,9 @@ from ledger.records import (
 
 CANDIDATE_COLUMNS = ", ".join(field.name for field in fields(Candidate))
 """What to select for `candidate`, in order."""
+
+BODY_COLUMNS = ", ".join(field.name for field in fields(Body))
+"""What to select for `body`, in order."""
 
 MESSAGE_LENGTH = 500
 
@@ -84,6 +88,11 @@ def look_of_columns(row: Sequence[Any]) -> Look:
     return Look(listing, asked_at, answered_at, clear_at, bool(saturated), *rest)
 
 
+def audit_of_columns(row: Sequence[Any]) -> Audit:
+    """Read the columns of `audit` in the order of the record."""
+    return Audit(*row)
+
+
 def _windowed(row: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(row)
     values["foreign"] = values.pop("foreign_rows")
@@ -105,9 +114,10 @@ def alert_columns(one: Alert) -> dict[str, Any]:
     return columns
 
 
-def body(row: Mapping[str, Any]) -> Body:
-    """Read one row of `body`."""
-    return Body(**{**row, "gzip": bytes(row["gzip"])})
+def body(row: Sequence[Any]) -> Body:
+    """Read the columns of `BODY_COLUMNS`."""
+    task_id, variant, gzip, *rest = row
+    return Body(task_id, variant, bytes(gzip), *rest)
 
 
 def ids_json(ids: Sequence[str]) -> str:

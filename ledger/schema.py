@@ -159,9 +159,9 @@ def _require_version(version: int, path: Path, kind: Kind, *, readonly: bool) ->
             f"the {kind.noun} {path} was written by a newer readyd (schema {version}, this one knows {kind.version}); "
             "install that readyd"
         )
-    if readonly and version < kind.version:
+    if readonly and version < kind.readable_from:
         raise LedgerError(
-            f"the {kind.noun} {path} is of an older readyd (schema {version}, this one reads {kind.version}); "
+            f"the {kind.noun} {path} is of an older readyd (schema {version}, this one reads {kind.readable_from}); "
             "start `readyd run` once to bring it up to date"
         )
 

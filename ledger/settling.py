@@ -7,6 +7,9 @@ from ledger.moves import Move, apply, states_of
 from ledger.records import Postponement, Reason, Settlement, State
 from ledger.rows import MESSAGE_LENGTH, storable
 
+REPARSED = frozenset({State.COLLECTED, State.DELIVERED})
+"""States that a re-parse ends: the result that somebody has is no longer the newest one."""
+
 
 def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> tuple[str, ...]:
     """Move each task that is still where it was expected; return the ids that moved."""
@@ -23,6 +26,21 @@ def settle(database: LedgerDatabase, settlements: Sequence[Settlement]) -> tuple
     ends = [_end(one) for one in moving.values() if one.to is not State.READY]
     apply(database, _SETTLED, ends)
     return tuple(moving)
+
+
+def reopen(database: LedgerDatabase, ids: Sequence[str], at: int) -> tuple[str, ...]:
+    """Move known tasks whose results were re-parsed back to ready: the re-parse is their completion.
+
+    Tasks that are not collected or delivered stay as they are; the result that they still wait for is the new one.
+    """
+    here = states_of(database, list(dict.fromkeys(ids)))
+    moves = [
+        Move(task_id, state, State.READY, Reason.FIXED, at, (at, at, at))
+        for task_id, state in here.items()
+        if state in REPARSED
+    ]
+    apply(database, _FIXED, moves)
+    return tuple(move.task_id for move in moves)
 
 
 def postpone(database: LedgerDatabase, postponements: Sequence[Postponement]) -> int:
@@ -61,6 +79,9 @@ def _move(one: Settlement, origin: State, values: tuple[object, ...]) -> Move:
 
 _ANSWERED = """ready_at = coalesce(ready_at, ?), latest_done_at = coalesce(latest_done_at, ?),
     earliest_done_at = coalesce(earliest_done_at, min(?, max(posted_at, coalesce(pending_at, 0))))"""
+
+_FIXED = """ready_at = ?, earliest_done_at = ?, latest_done_at = ?, settled_at = null, attempts = 0,
+    next_try_at = null"""
 
 _REOPENED = """ready_at = ?, latest_done_at = ?, settled_at = null, attempts = 0, next_try_at = null"""
 

@@ -11,15 +11,18 @@ from types import TracebackType
 
 from ledger import backup, looks, posted, settling
 from ledger.alerts import AlertTable, FactTable
+from ledger.audits import AuditTable
 from ledger.bodies import Bodies, directory_of, require_known
 from ledger.connection import Connection
 from ledger.database import DRIVER_VERSION, LedgerDatabase
 from ledger.engine import Engine, Version
+from ledger.evidence import AuditOutcome, Page
+from ledger.evidence import record as record_page
 from ledger.intake import Intake, read_posted
 from ledger.looks import LookOutcome, Window
 from ledger.migrate import RESULTS
 from ledger.polls import PollTable
-from ledger.records import Body, Postponement, Reason, Settlement, Sighting
+from ledger.records import Audit, Body, Evidence, Newcomer, Postponement, Reason, Settlement, Sighting
 from ledger.rows import ids_json
 from ledger.tasks import TaskTable
 from ledger.times import from_datetime, wall_clock_ms
@@ -39,6 +42,7 @@ class Ledger:
         self.engine: Engine = connection.engine
         self.tasks = TaskTable(connection)
         self.polls = PollTable(connection)
+        self.audits = AuditTable(connection)
         self.alerts = AlertTable(connection)
         self.facts = FactTable(connection)
         self.bodies = bodies
@@ -128,6 +132,39 @@ class Ledger:
     def close_poll(self, poll_id: int, listing: str, *, outcome: str, code: int | None, at: int) -> None:
         """Write how a call ended that brought no list."""
         self.polls.close(poll_id, listing, outcome=outcome, code=code, at=at)
+
+    def record_audit(
+        self,
+        call_id: int,
+        audit: Audit,
+        evidence: Sequence[Evidence],
+        adopted: Sequence[Newcomer],
+        *,
+        rows: int,
+        foreign: int,
+        at: int,
+    ) -> AuditOutcome:
+        """Write what one page of id_list says: newcomers, exact completion times, tasks still pending, the call.
+
+        `audit` is the cursor from here on; its `failures`, `asked_at` and `answered_at` are the ledger's own business.
+        `rows` and `foreign` are this page's.
+
+        Raises:
+            LedgerError: nothing of it was written.
+        """
+        with self._connection.writing() as database:
+            return record_page(database, Page(call_id, rows, foreign, at), audit, evidence, adopted)
+
+    def record_fixed(self, ids: Sequence[str], at: int) -> tuple[str, ...]:
+        """Bring settled tasks back whose results were re-parsed (tasks_fixed); return the ids that moved.
+
+        Only tasks that are collected or delivered move; they count as completed anew at `at`.
+
+        Raises:
+            LedgerError: none was moved.
+        """
+        with self._connection.writing() as database:
+            return settling.reopen(database, ids, at)
 
     def save_bodies(self, bodies: Sequence[Body]) -> None:
         """Make results durable; call it before `settle`.

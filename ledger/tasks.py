@@ -25,6 +25,14 @@ class TaskTable:
         with self._connection.reading() as database:
             return moves.states_of(database, ids)
 
+    def editions_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return which edition of its result each task waits for, or has: 1, and one more after each re-parse.
+
+        Ids that the ledger does not know are absent.
+        """
+        with self._connection.reading() as database:
+            return dict(database.rows(_EDITIONS, [rows.ids_json(ids)]))
+
     def candidates(self, now: int) -> list[Candidate]:
         """Return every outstanding task that no postponement holds back."""
         return self._candidates("(next_try_at is null or next_try_at <= ?)", now)
@@ -138,6 +146,11 @@ _OPEN = "state in ('posted', 'ready')"
 """Written as the partial index `task_outstanding` is, so that it is used."""
 
 _GIVEN = "id in (select value from json_each(?))"
+
+_EDITIONS = """
+    select task.id, 1 + (select count(*) from transition where task_id = task.id and reason = 'fixed')
+    from json_each(?) cross join task on task.id = json_each.value
+"""
 
 _OUTSTANDING = f"""
     select function,

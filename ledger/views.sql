@@ -65,6 +65,36 @@ select id,
 from poll
 order by id desc;
 
+-- How far the audit of each API has come: id_list names every task of a period, also what no list shows.
+create view audits as
+select api,
+       case when sweep_at is null then 'idle'
+            else 'since ' || strftime('%m-%d %H:%M', sweep_at / 1000, 'unixepoch') || ': '
+                 || coalesce(strftime('%m-%d %H:%M', from_at / 1000, 'unixepoch') || ' .. '
+                             || strftime('%m-%d %H:%M', to_at / 1000, 'unixepoch') || ' ', '')
+                 || 'from row ' || page_offset
+       end as sweep,
+       strftime('%Y-%m-%d %H:%M:%SZ', finished_at / 1000, 'unixepoch') as last_whole_sweep,
+       strftime('%Y-%m-%d %H:%M:%SZ', seen_to / 1000, 'unixepoch') as all_seen_posted_before,
+       strftime('%Y-%m-%d %H:%M:%SZ', asked_at / 1000, 'unixepoch') as asked,
+       strftime('%Y-%m-%d %H:%M:%SZ', answered_at / 1000, 'unixepoch') as answered,
+       failures, rows, foreign_rows
+from audit
+order by api;
+
+create view audit_calls as
+select id,
+       strftime('%Y-%m-%d %H:%M:%SZ', asked_at / 1000, 'unixepoch') as asked,
+       api, why,
+       strftime('%m-%d %H:%M', from_at / 1000, 'unixepoch') || ' .. '
+           || strftime('%m-%d %H:%M', to_at / 1000, 'unixepoch') as posted_between,
+       page_offset as from_row,
+       coalesce(outcome, 'no answer') as outcome,
+       code, rows, exact, ready, adopted, foreign_rows,
+       round((answered_at - asked_at) / 1000.0, 1) as took_s
+from audit_call
+order by id desc;
+
 -- Open ones first, then the newest.
 create view alerts as
 select id, kind, subject, step, count,

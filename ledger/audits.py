@@ -1,0 +1,94 @@
+"""Calls of id_list, and how far the audit of each API has come. Does not hold pages (`ledger.evidence` writes them)."""
+
+from ledger import rows
+from ledger.connection import Connection
+from ledger.errors import LedgerError
+from ledger.evidence import AuditOutcome
+from ledger.records import Audit
+from ledger.times import MINUTE_MS
+
+__all__ = ["AUDITS", "AuditOutcome", "AuditTable"]
+
+
+class AuditTable:
+    """The tables `audit` and `audit_call`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use the ledger's connection."""
+        self._connection = connection
+
+    def all(self) -> dict[str, Audit]:
+        """Return how far the audit of every API has come that was ever asked."""
+        with self._connection.reading() as database:
+            return {row[0]: rows.audit_of_columns(row) for row in database.rows(AUDITS)}
+
+    def begin(self, api: str, why: str, at: int, *, from_at: int, to_at: int, offset: int) -> int:
+        """Write down a call before it is made, so that the budget of calls survives a restart; return its id.
+
+        The call asks for tasks posted in `[from_at, to_at]`, from the row `offset` on.
+        """
+        with self._connection.writing() as database:
+            cursor = database.execute_sql(_BEGIN, [api, at, from_at, to_at, offset, str(why)])
+            database.change(
+                """insert into audit (api, asked_at) values (?, ?)
+                   on conflict (api) do update set asked_at = excluded.asked_at""",
+                [api, at],
+            )
+            return int(cursor.lastrowid)
+
+    def close(self, call_id: int, api: str, *, outcome: str, code: int | None, at: int) -> None:
+        """Write down how a call ended that brought no page; the cursor stays, so the same page is asked again.
+
+        Raises:
+            LedgerError: this call was never begun.
+        """
+        answered_at = None if outcome == "unreachable" else at
+        with self._connection.writing() as database:
+            closed = database.change(
+                "update audit_call set outcome = ?, code = ?, answered_at = ? where id = ? and api = ?",
+                [outcome, code, answered_at, call_id, api],
+            )
+            if closed != 1:
+                raise LedgerError(f"call {call_id} of id_list of {api} was never begun; nothing was changed")
+            database.change("update audit set failures = failures + 1 where api = ?", [api])
+
+    def asked_since(self, at: int) -> list[int]:
+        """Return when calls were made since `at`, of all APIs, the oldest first."""
+        with self._connection.reading() as database:
+            found = database.rows(
+                "select asked_at from audit_call where asked_at >= ? order by asked_at", [at]
+            )
+            return [asked_at for (asked_at,) in found]
+
+    def prune(self, before: int) -> int:
+        """Forget calls made before an instant; what they showed stays. Return how many."""
+        with self._connection.writing() as database:
+            return database.change("delete from audit_call where asked_at < ?", [before])
+
+    def unknown_minutes(self, prefix: str, before: int, ready_before: int) -> list[int]:
+        """Return in which minutes (their starts, ms UTC) tasks were posted whose completion time is not exact.
+
+        Counts outstanding tasks whose function starts with `prefix` ("serp/"): those in `posted` that were posted
+        before `before`, and those in `ready` whose first sign came before `ready_before`.
+        """
+        with self._connection.reading() as database:
+            found = database.rows(_UNKNOWN, [prefix, prefix, before, ready_before])
+            return [minute for (minute,) in found]
+
+
+AUDITS = """
+    select api, asked_at, answered_at, failures, sweep_at, from_at, to_at, page_offset, finished_at, seen_to, rows,
+           foreign_rows
+    from audit order by api
+"""
+"""The columns of `Audit`, in its order."""
+
+_BEGIN = "insert into audit_call (api, asked_at, from_at, to_at, page_offset, why) values (?, ?, ?, ?, ?, ?)"
+
+_UNKNOWN = f"""
+    select distinct posted_at / {MINUTE_MS} * {MINUTE_MS} as minute from task
+    where state in ('posted', 'ready') and (earliest_done_at is null or earliest_done_at <> latest_done_at)
+        and function >= ? and function < ? || char(1114111)
+        and (state = 'posted' and posted_at < ? or state = 'ready' and ready_at < ?)
+    order by minute
+"""
