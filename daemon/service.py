@@ -134,7 +134,7 @@ class Service:
         finally:
             self.collector.flush()
             await self.tools.client.aclose()
-        return EX_UNAVAILABLE if self.tools.remote.failures else 0
+        return EX_UNAVAILABLE if self.tools.remote.failures or self.tools.remote.refused else 0
 
     def ask_to_stop(self) -> None:
         """Let every loop end after what it is doing; safe to call from a signal handler of the loop."""
@@ -172,7 +172,8 @@ class Service:
 
     def _tell_of_refusal(self) -> None:
         """Let a refused login be an alert at once: nothing gets better by waiting for the next review."""
-        refused = self.tools.remote.kind is AnswerKind.ACCOUNT
+        remote = self.tools.remote
+        refused = remote.kind is AnswerKind.ACCOUNT or bool(remote.refused)
         if refused and not self._refused:
             self._loops["review"].wake()
         self._refused = refused

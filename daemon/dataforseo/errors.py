@@ -29,7 +29,15 @@ class Throttled(RemoteError):
 
 
 class AccountRefused(RemoteError):
-    """The remote refuses the account, whatever is asked: credentials, payment, blocked, address."""
+    """The remote refuses the account: credentials, payment, subscription, address.
+
+    `everywhere`: whatever is asked. Otherwise it may concern only the API that was asked (40204: a subscription).
+    """
+
+    def __init__(self, sentence: str, code: int | None = None, *, everywhere: bool = True) -> None:
+        """Keep how far the refusal goes."""
+        super().__init__(sentence, code)
+        self.everywhere = everywhere
 
 
 class RequestRefused(RemoteError):

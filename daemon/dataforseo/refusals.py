@@ -14,6 +14,8 @@ MAX_RETRY_AFTER_MS = 3_600_000
 """A longer pause than an hour is not believed: a proxy may have said so."""
 
 _ACCOUNT = frozenset({401, 402, 403, 407})
+_EVERYWHERE = frozenset({401, 407, 40100, 40104, 40201, 40207})
+"""Statuses and codes that refuse the account itself; the others may be about one API or its money."""
 
 
 def by_status(status: int, headers: Mapping[str, str], code: int | None, about: str) -> RemoteError:
@@ -26,7 +28,8 @@ def by_status(status: int, headers: Mapping[str, str], code: int | None, about: 
         sentence = f"{answered}, a redirect, which is not followed; check base_url and the network between"
         return Unreachable(sentence, code)
     if status in _ACCOUNT:
-        return AccountRefused(f"{answered}: access refused; check DATAFORSEO_LOGIN and the account", code)
+        sentence = f"{answered}: access refused; check DATAFORSEO_LOGIN and the account"
+        return AccountRefused(sentence, code, everywhere=status in _EVERYWHERE)
     if 400 <= status < 500:
         return RequestRefused(f"{answered}; the path may be wrong, check base_url", code)
     return Unreachable(f"{answered}: the remote is in trouble; it is asked again later", code)
@@ -39,7 +42,7 @@ def by_code(code: int | None, message: str | None, headers: Mapping[str, str], a
     if kind is Kind.THROTTLE:
         return Throttled(sentence, code, retry_after_ms(headers))
     if kind is Kind.ACCOUNT:
-        return AccountRefused(sentence, code)
+        return AccountRefused(sentence, code, everywhere=code in _EVERYWHERE)
     if kind in (Kind.RETRY, Kind.PENDING, Kind.UNKNOWN):
         return Unreachable(sentence, code)
     return RequestRefused(sentence, code)

@@ -24,10 +24,10 @@ async def ask(tools: Tools) -> None:
         facts = await tools.client.user_data()
     except RemoteError as error:
         if not isinstance(error, Throttled):  # that is about user_data alone, which has a limit of its own
-            tools.remote.troubled(error, now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
+            tools.remote.troubled(error, "appendix", now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
         tools.log.warning("account.unanswered", problem=str(error))
         return
-    tools.remote.well()
+    tools.remote.well("appendix")
     tools.ledger.facts.put("account_answered", str(tools.now()), tools.now())
     if facts.general_limit:
         tools.ledger.facts.put("general_limit", str(facts.general_limit), tools.now())

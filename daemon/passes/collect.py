@@ -12,7 +12,7 @@ from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
 from daemon.passes.queue import Queue
 from daemon.passes.recorder import WAIT_S, Fetched, Recorder
-from daemon.passes.remote import kind_of
+from daemon.passes.remote import api_of, kind_of
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, AnswerKind
 from ledger.errors import LedgerError
@@ -142,6 +142,7 @@ class Collector:
 
     def _start(self, task: Candidate) -> None:
         self._held.add(task.id)
+        self._tools.remote.probed(api_of(task.function), self._tools.ticks())
         running = asyncio.create_task(self._fetch(task), name=task.id)
         self._running.add(running)
         running.add_done_callback(self._finished)
@@ -182,10 +183,15 @@ class Collector:
             self._tools.log.exception("collect.bug", task=task.id)
             self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
-            if self._tools.remote.failures:
-                self._queue.refresh()
-            self._tools.remote.well()
+            self._answered(task)
             self._keep(self._read(task, variant, download))
+
+    def _answered(self, task: Candidate) -> None:
+        remote = self._tools.remote
+        if remote.failures or api_of(task.function) in remote.refused:
+            self._queue.refresh()
+        remote.well(api_of(task.function))
+        remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
         """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""
@@ -205,12 +211,16 @@ class Collector:
         return Fetched(task, Answer(kind, answer.code, answer.message), body)
 
     def _troubled(self, task: Candidate, error: RemoteError) -> None:
-        tools = self._tools
-        tools.remote.troubled(error, now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
-        kind = kind_of(error)
+        tools, kind = self._tools, kind_of(error)
+        if kind is AnswerKind.UNREACHABLE and tools.remote.is_own_fault(task.id):
+            self._keep(Fetched(task, Answer(AnswerKind.RETRY, error.code, str(error)), None))
+            return
+        before = tools.remote.failures
+        api = api_of(task.function)
+        tools.remote.troubled(error, api, now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
         if kind is AnswerKind.THROTTLED:
             tools.general.tighten(tools.ticks())
-        if tools.remote.failures == 1:
+        if before == 0:
             tools.log.warning("remote.trouble", kind=str(kind), problem=str(error))
         self._keep(Fetched(task, Answer(kind, error.code, str(error)), None))
 

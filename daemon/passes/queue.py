@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Container
 
+from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
 from daemon.policy import priority, probing
 from daemon.policy.priority import Ranked
@@ -45,7 +46,11 @@ class Queue:
             self._rested_at = done + DUTY * (done - ticks)
             fresh_ms = TROUBLED_MS if self._tools.remote.failures else FRESH_MS
             self._stale_at = max(self._rested_at, done + (fresh_ms if self._ordered else IDLE_MS))
-        return self._ordered.popleft() if self._ordered else None
+        while self._ordered:
+            task = self._ordered.popleft()
+            if not self._tools.remote.refuses(api_of(task.function), ticks):
+                return task
+        return None
 
     def rest_ms(self) -> int:
         """How long an empty queue may be left alone: until the next retry is due, at most `IDLE_MS`."""
@@ -63,11 +68,15 @@ class Queue:
         rows: dict[str, Candidate] = {}
         ranked: list[Ranked] = []
         for task in tools.ledger.tasks.candidates(now):
-            if task.id in held:
+            if task.id in held or tools.remote.refuses(api_of(task.function), tools.ticks()):
                 continue
             if probing.why_get(task, now, standings.clear_at(task.function), tools.rules) is None:
                 continue
             rows[task.id] = task
             standing = standings.of(task)
             ranked.append(Ranked(task.id, task.priority, standing.deadline_at, standing.retention_at))
-        self._ordered = deque(rows[one.id] for one in priority.order(ranked, now, rate_per_ms))
+        ordered = priority.order(ranked, now, rate_per_ms)
+        if tools.remote.failures:
+            # Others first: a task whose own result breaks every connection must not be all that is tried.
+            ordered.sort(key=lambda one: one.id in tools.remote.failing)
+        self._ordered = deque(rows[one.id] for one in ordered)

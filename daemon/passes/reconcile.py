@@ -10,7 +10,7 @@ from daemon.dataforseo.catalogue import LISTINGS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.wire import ListingAnswer
 from daemon.passes import blocking, ruling
-from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
+from daemon.passes.remote import ABOUT_THE_PATH, api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, listing, window
 from daemon.policy.listing import Ask
@@ -55,6 +55,7 @@ class Reconciler:
         outstanding = [
             replace(one, oldest_posted_at=0) if one.oldest_posted_at > present else one
             for one in ledger.tasks.outstanding()
+            if not self.tools.remote.refuses(api_of(one.function), self.tools.ticks())
         ]
         looks = {path: self._as_of_now(look) for path, look in ledger.polls.looks().items()}
         asks = listing.plan(outstanding, looks, self.tools.scopes, now, self.tools.rules)
@@ -76,20 +77,22 @@ class Reconciler:
         tools = self.tools
         tools.lists.take(tools.ticks())
         tools.general.take(tools.ticks())
+        tools.remote.probed(api_of(ask.listing), tools.ticks())
         poll_id = tools.ledger.polls.begin(ask.listing, ask.why, tools.now())
         try:
             answer = await tools.client.list_ready(LISTINGS[ask.listing])
         except RemoteError as error:
             self._failed(poll_id, ask, error)
             return
-        tools.remote.well()
+        tools.remote.well(api_of(ask.listing))
         self._answered(poll_id, ask, answer)
 
     def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:
         tools, now = self.tools, self.tools.now()
         outcome = outcome_of(error)
         if not isinstance(error, ABOUT_THE_PATH):
-            tools.remote.troubled(error, now=now, ticks=tools.ticks(), rules=tools.rules)
+            api = api_of(ask.listing)
+            tools.remote.troubled(error, api, now=now, ticks=tools.ticks(), rules=tools.rules)
         if isinstance(error, Throttled):
             tools.lists.tighten(tools.ticks())
         tools.ledger.close_poll(poll_id, ask.listing, outcome=outcome, code=error.code, at=now)

@@ -30,41 +30,97 @@ ABOUT_THE_PATH = (RequestRefused, Garbled, TooLarge)
 """One list that is refused or garbled (a retired type, say) pauses nothing but itself."""
 
 
+MOST_FAILING = 10_000
+"""So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""
+
+PROBE_MS = 60_000
+"""While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One API that lets nobody of this account in. `resume_ticks` counts in monotonic ms."""
+
+    detail: str
+    resume_ticks: int
+
+
 @dataclass(slots=True)
 class Remote:
     """The remote's condition. Instants are wall ms UTC; `resume_ticks` counts in monotonic ms."""
 
-    failures: int = 0  # calls in a row that brought no usable answer
+    failures: int = 0  # incidents in a row: calls that failed during the pause of another belong to it
     kind: AnswerKind | None = None
     detail: str = ""
     since: int | None = None  # when this row of failures began
     resume_ticks: int = 0  # no call before
+    asked_pause_ticks: int = 0  # the remote's own wish; an answer to an earlier call does not end it
     throttled_at: int | None = None  # the last time the remote said that we ask too fast
     empty_lists: dict[str, int] = field(default_factory=dict)  # listing -> since when suspiciously empty
+    refused: dict[str, Refusal] = field(default_factory=dict)  # by API
+    answers: int = 0  # usable answers so far
+    failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
-    def well(self) -> None:
-        """Note an answer: the remote is there and lets us in."""
+    def well(self, api: str | None = None) -> None:
+        """Note an answer (of an API): the remote is there and lets us in."""
         self.failures = 0
         self.kind = None
         self.detail = ""
         self.since = None
         self.resume_ticks = 0
+        self.answers += 1
+        if api is not None:
+            self.refused.pop(api, None)
 
-    def troubled(self, error: RemoteError, *, now: int, ticks: int, rules: Rules) -> None:
+    def troubled(self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules) -> None:
         """Note a call that failed for a reason that is not about one task, and pause."""
-        self.kind = kind_of(error)
-        self.failures += 1
+        if isinstance(error, AccountRefused) and not error.everywhere:
+            self.refused[api] = Refusal(str(error), ticks + rules.account_ms)
+            return
+        kind = kind_of(error)
+        if ticks >= self.resume_ticks or kind is not self.kind:
+            self.failures += 1
+        self.kind = kind
         self.detail = str(error)
         self.since = now if self.since is None else self.since
-        pause = answers.remote_pause(self.failures, self.kind, rules)
+        pause = answers.remote_pause(self.failures, kind, rules)
         if isinstance(error, Throttled):
             self.throttled_at = now
-            pause = max(pause, error.retry_after_ms or 0)
+            self.asked_pause_ticks = max(self.asked_pause_ticks, ticks + (error.retry_after_ms or 0))
         self.resume_ticks = max(self.resume_ticks, ticks + pause)
 
     def pause_ms(self, ticks: int) -> int:
         """How long no call should be made; 0 when calls may be made now."""
-        return max(0, self.resume_ticks - ticks)
+        return max(0, self.resume_ticks - ticks, self.asked_pause_ticks - ticks)
+
+    def refuses(self, api: str, ticks: int) -> bool:
+        """Say whether this API refused the account lately."""
+        refusal = self.refused.get(api)
+        return refusal is not None and ticks < refusal.resume_ticks
+
+    def probed(self, api: str, ticks: int) -> None:
+        """Note that a call of this API begins: while it refuses, no second one beside it."""
+        refusal = self.refused.get(api)
+        if refusal is not None:
+            self.refused[api] = Refusal(refusal.detail, ticks + PROBE_MS)
+
+    def is_own_fault(self, task_id: str) -> bool:
+        """Note that a task's GET brought no answer; say whether others were answered since its last failure.
+
+        Then the trouble is with this one task (its result breaks the remote, or a proxy), and pausing all calls for
+        it would keep everybody else from home.
+        """
+        before = self.failing.get(task_id)
+        if len(self.failing) >= MOST_FAILING:
+            self.failing.clear()
+        self.failing[task_id] = self.answers
+        return before is not None and self.answers > before
+
+
+def api_of(path: str) -> str:
+    """Name the API of a path (`/v3/serp/...`) or a function (`serp/...`): what a subscription is for."""
+    words = path.strip("/").split("/")
+    return words[1] if words[0] == "v3" and len(words) > 1 else words[0]
 
 
 def kind_of(error: RemoteError) -> AnswerKind:

@@ -6,12 +6,13 @@ forgets none.
 
 from collections.abc import Mapping, Sequence
 
+from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
 from daemon.policy import alerts, expiry, listing
 from daemon.policy.alerts import AlertKind, Condition, Nearing
 from daemon.policy.answers import AnswerKind
 from daemon.standing import Standings
-from ledger.records import Alert, Band, Candidate, Look, Outstanding, Webhook
+from ledger.records import Alert, Band, Candidate, Look, Outstanding, State, Webhook
 from ledger.times import HOUR_MS, MINUTE_MS, as_text
 
 STUCK_TRIES = 3
@@ -32,7 +33,7 @@ def run(tools: Tools) -> str:
     hidden = tools.ledger.tasks.blocked() if any(one.blocked for one in outstanding) else []
     _store_bands(tools, near)
     conditions = [
-        *alerts.expiring(one for one in near if one.task.webhook is not Webhook.POSTBACK),
+        *alerts.expiring(one for one in near if _is_for_lists(one.task)),
         *alerts.retention(_nearing_retention(tools, task, now) for task in aged if task.posted_at <= old),
         *alerts.blocked([_nearing(standings, task) for task in hidden]),
         *_conditions_of_the_remote(tools, outstanding, looks, now),
@@ -53,6 +54,11 @@ def _nearing_retention(tools: Tools, task: Candidate, now: int) -> Nearing:
     return Nearing(task, deadline, expiry.band(deadline, now, tools.rules))
 
 
+def _is_for_lists(task: Candidate) -> bool:
+    """Say whether lists may forget this task: no list is to show a postback task whose delivery has not failed."""
+    return task.webhook is not Webhook.POSTBACK or task.state is State.READY
+
+
 def _store_bands(tools: Tools, near: list[Nearing]) -> None:
     """Write the bands that changed, for the views."""
     if not near:
@@ -61,7 +67,7 @@ def _store_bands(tools: Tools, near: list[Nearing]) -> None:
     changes = [
         (one.task.id, one.band, None if one.band is Band.FRESH else one.deadline_at)
         for one in near
-        if one.task.webhook is not Webhook.POSTBACK and stored.get(one.task.id) != one.band
+        if _is_for_lists(one.task) and stored.get(one.task.id) != one.band
     ]
     if changes:
         tools.ledger.tasks.set_bands(changes)
@@ -70,12 +76,14 @@ def _store_bands(tools: Tools, near: list[Nearing]) -> None:
 def _conditions_of_the_remote(
     tools: Tools, outstanding: Sequence[Outstanding], looks: Mapping[str, Look], now: int
 ) -> list[Condition]:
-    remote, found = tools.remote, []
+    remote, found = tools.remote, _refusals(tools, outstanding)
+    # One cause, one alert: an API that refuses us is not asked, so its lists are not stale by themselves.
+    outstanding = [one for one in outstanding if api_of(one.function) not in remote.refused]
     due = listing.unanswered_since(outstanding, looks, tools.scopes, now, tools.rules)
     # The time before readyd was started is not the lists' silence.
     silent_since = None if due is None else max(due, tools.started_at)
     if remote.kind is AnswerKind.ACCOUNT:
-        found.append(_account_refused(remote.detail))
+        found.append(_account_refused("account", remote.detail))
     elif silent_since is not None and now - silent_since >= tools.rules.poll_stale_ms:
         detail = f"a list that is due was not read since {as_text(silent_since)}" + (
             f": {remote.detail}" if remote.detail else ""
@@ -96,8 +104,14 @@ def _conditions_of_the_remote(
     return found
 
 
-def _account_refused(detail: str) -> Condition:
-    return Condition(AlertKind.ACCOUNT, "account", "critical", 1, detail, "readyd check --online")
+def _refusals(tools: Tools, outstanding: Sequence[Outstanding]) -> list[Condition]:
+    waiting = {api_of(one.function) for one in outstanding}
+    refused = sorted(waiting & tools.remote.refused.keys())
+    return [_account_refused(api, tools.remote.refused[api].detail) for api in refused]
+
+
+def _account_refused(subject: str, detail: str) -> Condition:
+    return Condition(AlertKind.ACCOUNT, subject, "critical", 1, detail, "readyd check --online")
 
 
 def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
@@ -105,7 +119,7 @@ def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
     stuck = tools.ledger.tasks.stuck(STUCK_TRIES)
     for code in sorted({task.code or 0 for task in stuck}):
         group = [task for task in stuck if (task.code or 0) == code]
-        answers = f"code {code}" if code else "answers that cannot be understood"
+        answers = f"code {code}" if code else "no usable answer"
         detail = f"{answers}, again and again; readyd keeps asking, slower and slower"
         ids = tuple(task.id for task in group[:5])
         found.append(

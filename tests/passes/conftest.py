@@ -64,6 +64,7 @@ class Line(SimulatedTransport):
         super().__init__(world, **more)
         self.calls: list[tuple[int, str]] = []  # (remote's time, path)
         self.instead: Callable[[str], tuple[int, bytes] | None] = lambda path: None
+        self.headers: dict[str, str] = {}  # more headers of answers given in the remote's stead
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.calls.append((self._world.now(), request.url.path))
@@ -72,6 +73,7 @@ class Line(SimulatedTransport):
             return await super().handle_async_request(request)
         status, body = answer
         headers = {"content-type": "application/json", "content-length": str(len(body))}
+        headers |= self.headers
         return httpx.Response(status, headers=headers, stream=Bytes(body), request=request)
 
     def since(self, at: int, part: str = "") -> list[int]:
