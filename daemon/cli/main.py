@@ -171,14 +171,19 @@ def _wall(error: Exception, *, debug: bool) -> int:
     return BUG
 
 
+def _is_of_the_system(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in SYSTEM
+
+
 def _code_of(error: Exception) -> int:
     """Tell what an error means for whoever called readyd; importing late keeps good runs fast."""
-    if isinstance(error, OSError) and error.errno in SYSTEM:
+    if _is_of_the_system(error):
         return TRY_AGAIN
     from daemon.settings_secret import SettingsError
-    from ledger.errors import LedgerBusyError, LedgerError
+    from ledger.errors import LedgerBusyError, LedgerError, LedgerWriteError
 
-    if isinstance(error, LedgerBusyError):
+    # A disk that is full today has room tomorrow: a service must go on trying, so this is never 78.
+    if isinstance(error, LedgerBusyError | LedgerWriteError) or _is_of_the_system(error.__cause__):
         return TRY_AGAIN
     if isinstance(error, LedgerError | SettingsError):
         return UNUSABLE

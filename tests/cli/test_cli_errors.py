@@ -1,5 +1,6 @@
 """Bad input gets one sentence and a documented exit code; help is useful; good runs load only what they need."""
 
+import errno
 import os
 import signal
 import sqlite3
@@ -12,9 +13,10 @@ from typing import Any
 import click
 import pytest
 
-from daemon.cli.main import SECTIONS, run
+from daemon.cli.main import SECTIONS, _code_of, run
 from daemon.cli.main import readyd as group
 from ledger import Ledger
+from ledger.errors import LedgerError, LedgerWriteError, NotALedgerError
 
 Run = Callable[..., Any]
 COMMANDS = [command for commands in SECTIONS.values() for command in commands]
@@ -22,6 +24,7 @@ READING = (
     ["status"],
     ["tasks"],
     ["show", "x"],
+    ["explain", "x"],
     ["alerts"],
     ["export", "--to", "-"],
     ["prioritise", "--tag", "x", "--priority", "2"],
@@ -367,3 +370,23 @@ def test_run_is_what_the_console_script_calls(book: Any, environ: dict[str, str]
     (script,) = (one for one in entry_points(group="console_scripts") if one.name == "readyd")
     assert script.load() is main
     assert run([]) == 2
+
+
+def _from(cause: OSError) -> LedgerError:
+    error = LedgerError("the lock file cannot be used")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (LedgerWriteError("the disk is full"), 75),
+        (_from(OSError(errno.ENOSPC, "No space left on device")), 75),
+        (_from(OSError(errno.EACCES, "Permission denied")), 78),
+        (NotALedgerError("it is a picture"), 78),
+    ],
+)
+def test_a_disk_that_is_full_is_tried_again_and_a_wrong_file_is_not(error: Exception, code: int) -> None:
+    # systemd does not restart after 78 (RestartPreventExitStatus): a full disk must never end in it.
+    assert _code_of(error) == code
