@@ -10,6 +10,7 @@ from daemon.logs import Logger
 from daemon.passes.disk import Disk
 from daemon.passes.remote import Remote
 from daemon.policy import choices
+from daemon.policy.answers import EXPIRED_CODE
 from daemon.policy.budget import Limiter
 from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
@@ -38,7 +39,9 @@ class Tools:
     disk: Disk = field(default_factory=Disk)
 
     def variant_of(self, task: Candidate) -> str:
-        """Say which form of a task's result is wanted."""
+        """Say which form of a task's result is wanted: the usual one when another is said to be deleted."""
+        if task.code == EXPIRED_CODE:
+            return usual_variant(task.function)
         wish = task.variant or choices.variant_of(task.function, task.tag, self.variants)
         known = FUNCTIONS.get(task.function)
         # `postback_data` may name a form that only exists for postbacks (docs list `html` where no GET has it).

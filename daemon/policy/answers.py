@@ -4,7 +4,7 @@ Nothing but proof makes a task *lost*: 40403, or 40401 again and again after a g
 knows keeps the task and asks again, slower and slower.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from zlib import crc32
 
@@ -49,6 +49,7 @@ ENDS: dict[AnswerKind, tuple[State, Reason]] = {
 }
 
 NOT_FOUND_CODE = 40401
+EXPIRED_CODE = 40403
 
 NOT_ABOUT_THE_TASK = frozenset({AnswerKind.THROTTLED, AnswerKind.ACCOUNT, AnswerKind.UNREACHABLE})
 """Kinds that say something of the remote or the account: they cost the task no attempt."""
@@ -56,6 +57,8 @@ NOT_ABOUT_THE_TASK = frozenset({AnswerKind.THROTTLED, AnswerKind.ACCOUNT, Answer
 
 def decide(task: Candidate, answer: Answer, now: int, rules: Rules) -> Settlement | Postponement:
     """Say what becomes of a task after this answer."""
+    if answer.kind is AnswerKind.EXPIRED and not _proven_expired(task, now, rules):
+        return _postponed(task, replace(answer, kind=AnswerKind.RETRY, code=EXPIRED_CODE), now, rules)
     if answer.kind in ENDS:
         to, reason = ENDS[answer.kind]
         # Done, and no list showed it: the postback went to the poster's server.
@@ -80,10 +83,20 @@ def _settled(task: Candidate, answer: Answer, to: State, reason: Reason, now: in
     return Settlement(task.id, task.state, to, reason, answer.code, answer.message, now)
 
 
-def _proven_missing(task: Candidate, now: int, rules: Rules) -> bool:
-    """Say whether 40401 is proof: long after posting, and for the third time in a row.
+def _proven_expired(task: Candidate, now: int, rules: Rules) -> bool:
+    """Say whether 40403 is proof: at its time, or said twice.
 
-    The back-off between tries makes three of them span more than ten minutes.
+    HTML goes after 7 days and other forms after 30 (docs, task_get): said early, the first time, it may be about one
+    form only. The next GET asks for the usual one.
+    """
+    return now - task.posted_at >= rules.retention_ms or task.code == EXPIRED_CODE
+
+
+def _proven_missing(task: Candidate, now: int, rules: Rules) -> bool:
+    """Say whether 40401 is proof: long after posting, and said again and again for most of a day.
+
+    The back-off between tries makes ten of them span more than twenty hours: a remote that has lost its memory for an
+    afternoon proves nothing.
     """
     in_a_row = _in_a_row(task, NOT_FOUND_CODE)
     return now - task.posted_at >= rules.not_found_grace_ms and in_a_row >= rules.not_found_tries

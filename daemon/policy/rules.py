@@ -95,8 +95,7 @@ class Rules:
 
     # Proof of loss: 40401 counts only after this, and not from one answer.
     not_found_grace_ms: int = HOUR_MS
-    not_found_tries: int = 3
-    not_found_span_ms: int = 10 * MINUTE_MS
+    not_found_tries: int = 10  # their back-off makes them span most of a day
 
     # Back-off per task.
     pending_least_ms: int = MINUTE_MS

@@ -34,7 +34,6 @@ def answer(kind: AnswerKind, code: int | None = None) -> Answer:
         (AnswerKind.EMPTY, State.COLLECTED, Reason.NO_RESULTS),
         (AnswerKind.PARTIAL, State.COLLECTED, Reason.PARTIAL),
         (AnswerKind.FAILED, State.FAILED, Reason.FAILED_REMOTELY),
-        (AnswerKind.EXPIRED, State.LOST, Reason.EXPIRED),
     ],
 )
 def test_some_answers_end_a_task(kind: AnswerKind, to: State, reason: Reason) -> None:
@@ -61,27 +60,39 @@ def test_nothing_but_proof_makes_a_task_lost(kind: AnswerKind, attempts: int, ag
     assert not (isinstance(end, Settlement) and end.to is State.LOST)
 
 
-def test_not_found_is_proof_only_after_the_grace_period_and_for_the_third_time_in_a_row() -> None:
+def test_not_found_is_proof_only_after_the_grace_period_and_for_the_tenth_time_in_a_row() -> None:
     def ends(age: int, attempts: int, before: int | None) -> bool:
         task = replace(TASK, attempts=attempts, code=before)
         return isinstance(decide(task, answer(AnswerKind.NOT_FOUND, 40401), NOON + age, RULES), Settlement)
 
-    assert not ends(HOUR_MS - 1, 9, 40401)
-    assert not ends(HOUR_MS, 1, 40401)
-    assert ends(HOUR_MS, 2, 40401)
-    assert not ends(HOUR_MS, 9, 50000), "tries for other reasons prove nothing"
+    assert not ends(HOUR_MS - 1, 99, 40401)
+    assert not ends(HOUR_MS, 8, 40401)
+    assert ends(HOUR_MS, 9, 40401)
+    assert not ends(HOUR_MS, 99, 50000), "tries for other reasons prove nothing"
 
 
-def test_three_not_founds_span_more_than_ten_minutes() -> None:
+def test_not_founds_that_prove_a_loss_span_most_of_a_day() -> None:
     now, task = NOON + 2 * HOUR_MS, TASK
     began = now
-    for _ in range(10):
+    for _ in range(20):
         step = decide(task, answer(AnswerKind.NOT_FOUND, 40401), now, RULES)
         if isinstance(step, Settlement):
             break
         task, now = replace(task, attempts=step.attempts, code=step.code), step.next_try_at
     assert isinstance(step, Settlement)
-    assert now - began > 10 * MINUTE_MS
+    assert 20 * HOUR_MS < now - began < 30 * HOUR_MS
+
+
+def test_a_deleted_result_is_lost_at_its_time_or_when_said_twice() -> None:
+    def decided(age: int, before: int | None = None) -> Settlement | Postponement:
+        return decide(replace(TASK, code=before), answer(AnswerKind.EXPIRED, 40403), NOON + age, RULES)
+
+    for end in (decided(RULES.retention_ms), decided(HOUR_MS, 40403)):
+        assert isinstance(end, Settlement)
+        assert (end.to, end.reason) == (State.LOST, Reason.EXPIRED)
+    early = decided(RULES.retention_ms - 1)
+    assert isinstance(early, Postponement)
+    assert (early.attempts, early.code) == (1, 40403)
 
 
 @given(st.sampled_from(sorted(set(AnswerKind) - PROOF)), st.integers(0, 10_000), st.integers(0, 10**10))
