@@ -72,7 +72,7 @@ class AuditTable:
         before `before`, and those in `ready` whose first sign came before `ready_before`.
         """
         with self._connection.reading() as database:
-            found = database.rows(_UNKNOWN, [prefix, prefix, before, ready_before])
+            found = database.rows(_UNKNOWN, [prefix, before, ready_before])
             return [minute for (minute,) in found]
 
 
@@ -85,10 +85,36 @@ AUDITS = """
 
 _BEGIN = "insert into audit_call (api, asked_at, from_at, to_at, page_offset, why) values (?, ?, ?, ?, ?, ?)"
 
+_OPEN = "state in ('posted', 'ready')"
+"""Written as the partial index `task_outstanding` is, so that it is used."""
+
+_NEVER = 2**63 - 1
+
+# Jumps from minute to minute along the index: with `distinct` alone SQLite would look at every task.
 _UNKNOWN = f"""
-    select distinct posted_at / {MINUTE_MS} * {MINUTE_MS} as minute from task
-    where state in ('posted', 'ready') and (earliest_done_at is null or earliest_done_at <> latest_done_at)
-        and function >= ? and function < ? || char(1114111)
-        and (state = 'posted' and posted_at < ? or state = 'ready' and ready_at < ?)
-    order by minute
+    with recursive
+    found (function) as (
+        values ((select function from task
+                 where {_OPEN} and function >= ?1 and function < ?1 || char(1114111)
+                 order by function limit 1))
+        union all
+        select (select task.function from task
+                where {_OPEN} and task.function > found.function and task.function < ?1 || char(1114111)
+                order by task.function limit 1)
+        from found where function is not null
+    ),
+    wanted (state, before, ready_before) as (values ('posted', ?2, {_NEVER}), ('ready', {_NEVER}, ?3)),
+    step (function, state, before, ready_before, at) as (
+        select function, state, before, ready_before, -{MINUTE_MS} from found, wanted where function is not null
+        union all
+        select function, state, before, ready_before,
+               (select posted_at from task
+                where {_OPEN} and task.function = step.function and task.state = step.state
+                    and posted_at >= (at / {MINUTE_MS} + 1) * {MINUTE_MS} and posted_at < before
+                    and coalesce(ready_at, 0) < ready_before
+                    and (earliest_done_at is null or earliest_done_at <> latest_done_at)
+                order by posted_at limit 1)
+        from step where at is not null
+    )
+    select distinct at / {MINUTE_MS} * {MINUTE_MS} as minute from step where at >= 0 order by minute
 """

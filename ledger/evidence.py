@@ -47,7 +47,7 @@ class Known:
     latest_done_at: int | None
     pending_at: int | None
     next_try_at: int | None
-    fixed_at: int | None  # when tasks_fixed last listed it: it was completed anew then
+    settled_at: int | None  # of a task that was re-parsed: when its earlier result was settled
 
     @property
     def done_at(self) -> int | None:
@@ -63,10 +63,12 @@ def learn(task: Known, row: Evidence, asked_at: int, at: int) -> Known:
     if row.done_at is None:
         return _pending(task, asked_at)
     done_at = min(at, max(task.posted_at, row.done_at))
-    if task.done_at == done_at or (task.fixed_at is not None and done_at < task.fixed_at):
-        # id_list may still name the first completion of a task that was re-parsed since.
+    if task.settled_at is not None and done_at <= task.settled_at:
+        # id_list may still name the completion of the earlier result of a task that was re-parsed since.
         return task
     state = task.state if task.webhook is Webhook.POSTBACK else State.READY
+    if (task.done_at, task.state) == (done_at, state):
+        return task
     return replace(
         task,
         state=state,
@@ -190,7 +192,9 @@ def _close(database: LedgerDatabase, page: Page, audit: Audit, outcome: AuditOut
 
 _OUTSTANDING = """
     select task.id, state, webhook, posted_at, ready_at, earliest_done_at, latest_done_at, pending_at, next_try_at,
-           (select max(at) from transition where task_id = task.id and reason = 'fixed')
+           (select max(before.at) from transition fixed join transition before
+                on before.task_id = fixed.task_id and before.id < fixed.id
+            where fixed.task_id = task.id and fixed.reason = 'fixed')
     from json_each(?) cross join task on task.id = json_each.value
     where state in ('posted', 'ready')
 """

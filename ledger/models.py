@@ -1,7 +1,8 @@
 """The tables as peewee models, for reads and rare writes. Nothing outside `ledger` imports them.
 
-The schema itself is in `ledger/migrations`; a test keeps both equal. The models belong to no database: each
-query is executed on the connection of the ledger that asks, so several ledgers can be open in one process.
+The schema itself is in `ledger/migrations`; a test keeps both equal. Audits and results are read by column and have
+no model. The models belong to no database: each query is executed on the connection of the ledger that asks, so
+several ledgers can be open in one process.
 """
 
 from peewee import FloatField, IntegerField, Model, TextField

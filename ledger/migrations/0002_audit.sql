@@ -34,3 +34,10 @@ create table audit_call (
 ) strict;
 
 create index audit_call_asked on audit_call (asked_at);
+
+-- An audit is for tasks whose completion time is not exact. The index of outstanding tasks learns to tell them apart:
+-- a second index would make every look and every result a fifth slower.
+drop index task_outstanding;
+create index task_outstanding on task (function, state, posted_at, webhook, priority, blocked_at, ready_at,
+                                       earliest_done_at, latest_done_at)
+    where state in ('posted', 'ready');

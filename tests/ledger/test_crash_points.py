@@ -14,7 +14,7 @@ import pytest
 
 from ledger import Ledger
 from ledger.database import LedgerDatabase
-from ledger.records import Postponement, PrioritySource, Reason, State
+from ledger.records import Evidence, Postponement, PrioritySource, Reason, State
 
 T0 = 1_795_000_000_000
 MONTH = 31 * 86_400_000
@@ -62,6 +62,7 @@ def story(path: Path, kit: Any) -> None:
     with Ledger.open(path, driver=Mortal) as book:
         book.record_posted(kit.answer("a", "b", tag="t"), T0, now=T0)
         book.record_posted(kit.answer("c", "d", priority=2), T0 + MONTH, now=T0 + MONTH)
+        book.record_posted(kit.answer("delivery", postback_url="https://example.org"), T0, now=T0)
         book.tasks.set_priorities([("a", 5)], PrioritySource.RULE)
         poll = book.polls.begin(LISTING, "due", T0 + MONTH)
         theirs = kit.sighting("theirs", posted_at=T0 + MONTH)
@@ -80,19 +81,40 @@ def story(path: Path, kit: Any) -> None:
         )
         book.postpone([Postponement("d", 1, T0, 40602, "Task In Queue.", T0)])
         ids = ["a", "b", "c", "theirs"]
-        book.save_bodies([kit.body(task_id, task_id.encode() * 3000) for task_id in ids])
+        editions = book.tasks.editions_of(ids)
+        book.save_bodies([kit.body(name, name.encode() * 3000, edition=editions[name]) for name in ids])
         for task_id, state in book.tasks.states_of(ids).items():
             if state is not State.COLLECTED:
                 book.settle([kit.settlement(task_id, state, done_at=T0 + MONTH + MINUTE)])
         dead = kit.settlement("d", State.POSTED, State.LOST, reason=Reason.EXPIRED, code=40403)
         book.settle([dead])
+        sweep(book, kit)
+        for task_id in reparsed(book):
+            book.save_bodies([kit.body(task_id, b"anew", edition=book.tasks.editions_of([task_id])[task_id])])
+            book.settle([kit.settlement(task_id, State.READY, done_at=T0 + MONTH + 3 * MINUTE)])
         for alert in book.alerts.open() or [kit.alert()]:
             (opened,) = book.alerts.write([alert])
             book.alerts.write([replace(opened, step="urgent")])
         book.facts.put("pid", "1", T0)
         book.polls.prune(T0)
+        book.audits.prune(T0)
         book.maintain()
         book.backup(path.parent / "copies" / path.name)
+
+
+def sweep(book: Ledger, kit: Any) -> None:
+    """One call of id_list that fails, one that tells of a delivery and of somebody else's task, and then a re-parse."""
+    at = T0 + MONTH + 2 * MINUTE
+    call = book.audits.begin("serp", "due", at, from_at=T0, to_at=at, offset=0)
+    book.audits.close(call, "serp", outcome="throttled", code=40202, at=at)
+    page = [Evidence(name, T0 + MINUTE, None) for name in ("a", "audited", "delivery")]
+    kit.audit(book, *page, at=at, adopt=(kit.newcomer("audited"),), offset=3)
+    if book.tasks.editions_of(["a"]) == {"a": 1}:
+        assert book.record_fixed(["a", "audited"], at) == ("a",)
+
+
+def reparsed(book: Ledger) -> list[str]:
+    return [name for name, state in book.tasks.states_of(["a"]).items() if state is State.READY]
 
 
 def finished(path: Path, kit: Any) -> None:
@@ -104,12 +126,19 @@ def finished(path: Path, kit: Any) -> None:
         "c": "collected",
         "d": "lost",
         "theirs": "collected",
+        "audited": "ready",
+        "delivery": "posted",
     }
+    exact = (
+        "select id, earliest_done_at, latest_done_at from task where state in ('posted', 'ready') order by id"
+    )
+    assert kit.rows(path, exact) == [(name, T0 + MINUTE, T0 + MINUTE) for name in ("audited", "delivery")]
+    assert kit.rows(path, "select api, failures, page_offset from audit") == [("serp", 0, 3)]
     moves = kit.rows(path, "select task_id, count(*) from transition group by task_id order by task_id")
-    assert moves == [("a", 3), ("b", 3), ("c", 3), ("d", 2), ("theirs", 3)]
+    assert moves == [("a", 5), ("audited", 2), ("b", 3), ("c", 3), ("d", 2), ("delivery", 1), ("theirs", 3)]
     assert kit.rows(path, "select count(*) from alert") == [(1,)]
-    bodies = [kit.rows(month, "select task_id from body order by 1") for month in months(path)]
-    assert bodies == [[("a",), ("b",)], [("c",), ("theirs",)]]
+    bodies = [kit.rows(month, "select task_id, edition from bodies order by 1, 2") for month in months(path)]
+    assert bodies == [[("a", 1), ("a", 2), ("b", 1)], [("c", 1), ("theirs", 1)]]
     kit.check(path.parent / "copies" / path.name)
     assert not list(path.parent.rglob("*.tmp")), "a copy that was killed left something behind"
 

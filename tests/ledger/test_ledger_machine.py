@@ -10,7 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ledger import Ledger
 from ledger.reader import Reader, TaskFilter
-from ledger.records import Body, Postponement, PrioritySource, Reason, Settlement, Sighting, State
+from ledger.records import (
+    Audit,
+    Body,
+    Evidence,
+    Newcomer,
+    Postponement,
+    PrioritySource,
+    Reason,
+    Settlement,
+    Sighting,
+    State,
+    Webhook,
+)
 from ledger.states import OUTSTANDING, TRANSITIONS, IllegalTransitionError
 
 T0 = 1_795_000_000_000
@@ -21,7 +33,10 @@ WAITING = {State.POSTED, State.DELIVERED, State.LOST}
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """`states` is the model: id -> state; `moves` counts transitions; `bodies` holds what was saved."""
+    """`states` is the model: id -> state; `moves` counts transitions; `bodies` holds what was saved of each edition.
+
+    `done` holds completion times that an audit or a re-parse made exact, `settled` when a task was last settled.
+    """
 
     @initialize()
     def start(self) -> None:
@@ -31,7 +46,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = T0
         self.states: dict[str, State] = {}
         self.moves: dict[str, int] = {}
-        self.bodies: dict[str, bytes] = {}
+        self.bodies: dict[tuple[str, int], bytes] = {}
+        self.posted: dict[str, int] = {}
+        self.postback: set[str] = set()
+        self.done: dict[str, int] = {}
+        self.settled: dict[str, int] = {}
+        self.fixes: dict[str, int] = {}
+        self.reparsed_after: dict[str, int] = {}
         self.priorities: dict[str, tuple[int, PrioritySource]] = {}
         self.retries: dict[str, int | None] = {}
 
@@ -49,6 +70,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.moves[name] = 1
         self.priorities[name] = (1, PrioritySource.POSTED)
         self.retries[name] = None
+        self.posted[name] = self.now
 
     def move(self, name: str, to: State, steps: int = 1) -> None:
         self.states[name] = to
@@ -98,11 +120,70 @@ class LedgerMachine(RuleBasedStateMachine):
         if state not in OUTSTANDING:
             return
         at = self.tick()
-        self.book.save_bodies([Body(name, "advanced", content, len(content), 20000, at)])
-        self.bodies[name] = content
+        edition = self.book.tasks.editions_of([name])[name]
+        assert edition == 1 + self.fixes.get(name, 0)
+        self.book.save_bodies([Body(name, "advanced", content, len(content), 20000, at, edition)])
+        self.bodies[name, edition] = content
         done = Settlement(name, state, State.COLLECTED, Reason.FETCHED, 20000, None, at)
         assert self.book.settle([done]) == (name,)
         self.move(name, State.COLLECTED, 2 if state is State.POSTED else 1)
+        self.settled[name] = at
+
+    @rule(
+        ids=some_names,
+        age=st.none() | st.integers(0, 40_000),
+        adopt=st.booleans(),
+        webhook=st.sampled_from([Webhook.NONE, Webhook.POSTBACK]),
+    )
+    def audit(self, ids: list[str], age: int | None, webhook: Webhook, *, adopt: bool) -> None:
+        asked_at = self.tick()
+        call = self.book.audits.begin("serp", "due", asked_at, from_at=T0, to_at=asked_at, offset=0)
+        at = self.tick()
+        named = None if age is None else at - age
+        strangers = [name for name in dict.fromkeys(ids) if adopt and name not in self.states]
+        cursor = Audit("serp", None, None, 0, None, None, None, at, None, None, 0, 0)
+        outcome = self.book.record_audit(
+            call,
+            cursor,
+            [Evidence(name, named, None) for name in ids],
+            [Newcomer(name, "serp/x", None, 1, webhook, None, at, None) for name in strangers],
+            rows=len(ids),
+            foreign=0,
+            at=at,
+        )
+        assert outcome.adopted == len(strangers)
+        for name in strangers:
+            self.enter(name)
+            self.postback |= {name} if webhook is Webhook.POSTBACK else set()
+        known = [name for name in dict.fromkeys(ids) if self.states.get(name) in OUTSTANDING]
+        assert set(outcome.ready) == {name for name in known if self.learn(name, named, at)}
+        assert self.book.audits.all()["serp"].offset == at
+
+    def learn(self, name: str, named: int | None, at: int) -> bool:
+        """Say what a completion time that id_list named changes; whether the task becomes ready by it."""
+        done = None if named is None else min(at, max(self.posted[name], named))
+        if done is None or done <= self.reparsed_after.get(name, 0) or self.done.get(name) == done:
+            return False
+        self.done[name] = done
+        if self.states[name] is State.READY:
+            return False
+        if name in self.postback:
+            self.retries[name] = None
+            return False
+        self.move(name, State.READY)
+        return True
+
+    @rule(ids=some_names)
+    def fix(self, ids: list[str]) -> None:
+        at = self.tick()
+        moved = self.book.record_fixed(ids, at)
+        back = {name for name in ids if self.states.get(name) in {State.COLLECTED, State.DELIVERED}}
+        assert set(moved) == back
+        for name in back:
+            self.move(name, State.READY)
+            self.done[name] = at
+            self.fixes[name] = self.fixes.get(name, 0) + 1
+            self.reparsed_after[name] = self.settled[name]
 
     @rule(name=names, expected=st.sampled_from(State), to=st.sampled_from(State))
     def settle(self, name: str, expected: State, to: State) -> None:
@@ -121,6 +202,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if here:
             assert to in TRANSITIONS[expected]
             self.move(name, to)
+            self.settled[name] = one.done_at
+            if to is State.READY:
+                self.done.pop(name, None)
 
     @rule(name=names, delay=st.integers(0, 5000))
     def postpone(self, name: str, delay: int) -> None:
@@ -183,13 +267,17 @@ class LedgerMachine(RuleBasedStateMachine):
             for name, task in tasks.items():
                 assert (task.priority, task.priority_source) == self.priorities[name]
                 assert (task.earliest_done_at or 0) <= (task.latest_done_at or self.now)
+                if name in self.done:
+                    assert task.earliest_done_at == task.latest_done_at == self.done[name]
                 moves = reader.history(name)
                 assert len(moves) == self.moves[name]
                 assert moves[-1].to_state is task.state
+                kept = {one.edition: reader.body(task, edition=one.edition) for one in reader.editions(name)}
+                assert {number: body.gzip for number, body in kept.items()} == {
+                    number: content for (owner, number), content in self.bodies.items() if owner == name
+                }
                 if task.state is State.COLLECTED:
-                    body = reader.body(task)
-                    assert body is not None
-                    assert body.gzip == self.bodies[name]
+                    assert reader.body(task) == kept[1 + self.fixes.get(name, 0)]
 
 
 TestLedgerMachine = LedgerMachine.TestCase

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ledger import Ledger
-from ledger.records import Band, Postponement, Reason, State
+from ledger.records import Band, Evidence, Postponement, Reason, State
 
 T0 = 1_795_000_000_000  # 2026-11-18 12:26:40 UTC
 MINUTE = 60_000
@@ -24,6 +24,9 @@ COLUMNS = {
     "blocked": "id function tag priority blocked_since for_how_long tries next_try last_answer",
     "recent_transitions": "at id function tag from_state to_state reason",
     "polls": "id asked listing why outcome code rows window ready foreign_rows took_s",
+    "audits": "api sweep last_whole_sweep all_seen_posted_before asked answered failures rows foreign_rows",
+    "audit_calls": "id asked api why posted_between from_row outcome code rows exact ready adopted foreign_rows"
+    " took_s",
     "alerts": "id kind subject step count opened closed nearest_deadline detail command",
 }
 
@@ -142,6 +145,56 @@ def test_polls_show_full_windows_and_missing_answers(path: Path, kit: Any, show:
         12,
     )
     assert full["took_s"] == 0.5
+
+
+def test_audits_say_how_far_each_has_come(path: Path, kit: Any, show: Show) -> None:
+    with Ledger.open(path) as book:
+        kit.audit(book, at=T0, api="on_page", finished_at=T0, seen_to=T0 - MINUTE, rows=7, foreign=2)
+        more = {"sweep_at": T0, "from_at": T0 - 90 * MINUTE, "to_at": T0, "offset": 2000}
+        kit.audit(book, at=T0 + MINUTE, **more)
+        call = book.audits.begin("serp", "due", T0 + 2 * MINUTE, from_at=T0, to_at=T0, offset=2000)
+        book.audits.close(call, "serp", outcome="unreachable", code=None, at=T0 + 3 * MINUTE)
+    idle, busy = show("audits")
+    assert idle == {
+        "api": "on_page",
+        "sweep": "idle",
+        "last_whole_sweep": "2026-11-18 11:06:40Z",
+        "all_seen_posted_before": "2026-11-18 11:05:40Z",
+        "asked": "2026-11-18 11:06:39Z",
+        "answered": "2026-11-18 11:06:40Z",
+        "failures": 0,
+        "rows": 7,
+        "foreign_rows": 2,
+    }
+    assert (busy["api"], busy["failures"]) == ("serp", 1)
+    assert busy["sweep"] == "since 11-18 11:06: 11-18 09:36 .. 11-18 11:06 from row 2000"
+    assert (busy["asked"], busy["answered"]) == ("2026-11-18 11:08:40Z", "2026-11-18 11:07:40Z")
+
+
+def test_calls_of_audits_show_what_each_brought(path: Path, kit: Any, show: Show) -> None:
+    with Ledger.open(path) as book:
+        kit.post(book, "a")
+        new = kit.newcomer("new")
+        kit.audit(book, Evidence("a", T0, None), Evidence("new", T0, None), at=T0 + MINUTE, adopt=(new,))
+        book.audits.begin("serp", "due", T0 + 9 * MINUTE, from_at=T0, to_at=T0 + MINUTE, offset=1000)
+    unanswered, page = show("audit_calls")
+    assert (unanswered["outcome"], unanswered["from_row"], unanswered["took_s"]) == ("no answer", 1000, None)
+    assert page == {
+        "id": 1,
+        "asked": "2026-11-18 11:07:39Z",
+        "api": "serp",
+        "why": "known tasks",
+        "posted_between": "11-18 11:06 .. 11-18 11:07",
+        "from_row": 0,
+        "outcome": "listed",
+        "code": None,
+        "rows": 2,
+        "exact": 2,
+        "ready": 2,
+        "adopted": 1,
+        "foreign_rows": 0,
+        "took_s": 0.5,
+    }
 
 
 def test_alerts_show_open_ones_first(path: Path, kit: Any, show: Show) -> None:
