@@ -18,6 +18,7 @@ class AlertKind(StrEnum):
     """What an alert is about."""
 
     EXPIRING = "expiring"  # Tasks Ready will forget uncollected tasks
+    PAST = "past"  # it may have forgotten them; on its own: one such task must not hide what has time
     RETENTION = "retention"  # results will be deleted
     BLOCKED = "blocked"  # tasks hidden behind full windows
     POLL_STALE = "poll stale"  # no list was read for too long
@@ -143,16 +144,24 @@ class Nearing:
 
 
 def expiring(tasks: Iterable[Nearing]) -> list[Condition]:
-    """Group tasks that near their visibility deadline: one condition a function."""
+    """Group tasks that near their visibility deadline, and those that are past it: one condition a function each."""
+    near = [one for one in tasks if one.band is not Band.FRESH]
+    return [
+        *_forgetting(AlertKind.EXPIRING, "may forget", [one for one in near if one.band is not Band.PAST]),
+        *_forgetting(AlertKind.PAST, "may have forgotten", [one for one in near if one.band is Band.PAST]),
+    ]
+
+
+def _forgetting(kind: AlertKind, verb: str, tasks: Iterable[Nearing]) -> list[Condition]:
     return [
         _grouped(
-            AlertKind.EXPIRING,
+            kind,
             function,
             group,
-            f"Tasks Ready may forget {_tasks(len(group))} of {function}; a GET by id works until later",
+            f"Tasks Ready {verb} {_tasks(len(group))} of {function}; a GET by id works until later",
             f"readyd tasks --function {function} --band {worst(group)}",
         )
-        for function, group in _by_function(one for one in tasks if one.band is not Band.FRESH)
+        for function, group in _by_function(tasks)
     ]
 
 

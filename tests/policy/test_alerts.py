@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from daemon.policy import alerts, expiry
 from daemon.policy.alerts import AlertKind, Condition, Nearing
-from daemon.policy.rules import HOUR_MS, MINUTE_MS, Rules
+from daemon.policy.rules import DAY_MS, HOUR_MS, MINUTE_MS, Rules
 from ledger.records import Alert, Band, Candidate, State, Webhook
 
 NOON = 1_000_000 * HOUR_MS
@@ -101,3 +101,13 @@ def test_an_alert_opens_before_the_visibility_deadline(posted_minute: int, perio
         now += period
     assert desk.said == ["opened"]
     assert now < deadline
+
+
+def test_one_task_past_its_deadline_hides_no_other_that_still_has_time() -> None:
+    past = Nearing(TASK, NOON - HOUR_MS, Band.PAST)
+    desk = Desk()
+    assert desk.review(NOON, *alerts.expiring([past])) == ["opened"]
+    near = Nearing(replace(TASK, id="b"), NOON + DAY_MS, Band.EXPIRING)
+    assert desk.review(NOON + 1, *alerts.expiring([past, near])) == ["opened"]
+    assert {kind for kind, _ in desk.open} == {AlertKind.PAST, AlertKind.EXPIRING}
+    assert "may have forgotten 1 task" in desk.open[AlertKind.PAST, TASK.function].detail
