@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 OFFICIAL := .venv-official
 
-.PHONY: help demo test lint official-client clean
+.PHONY: help demo test lint bench-policy official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -29,6 +29,9 @@ lint: $(VENV)/.installed ## style, types, import rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside the optimum (docs/benchmarks.md)
+	$(VENV)/bin/python -m bench.policy
 
 test: lint official-client ## every check and every test
 	$(VENV)/bin/pytest

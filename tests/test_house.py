@@ -18,7 +18,7 @@ from daemon import settings
 from daemon.cli.main import readyd
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = ("daemon", "ledger")
+OURS = ("daemon", "ledger", "bench")
 SOURCES = sorted(path for part in OURS for path in (ROOT / part).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
