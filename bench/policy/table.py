@@ -94,6 +94,8 @@ def _verdict(results: Sequence[Result], costs: Sequence[Cost]) -> list[str]:
     lines = [f"Targets for readyd, in {len(ours)} runs"]
     for early in (False, True):
         runs = [one for one in ours if one.cell.early is early]
+        if not runs:
+            continue
         when = "5 % complete later" if early else "all complete"
         lines += [f"  {when:20}{line}" for line in _judged(runs)]
     if costs:
@@ -109,8 +111,8 @@ def _judged(runs: Sequence[Result]) -> Iterator[str]:
     for name, is_missed, reached in TARGETS:
         missed = [one for one in runs if is_missed(one)]
         word = f"missed in {len(missed)} of {len(runs)}" if missed else "reached"
-        worst = max(missed or runs, key=lambda one: _badness(name, one), default=None)
-        yield f"{name:25}{word:20}worst {reached(worst)} ({_where(worst.cell)})" if worst else ""
+        worst = max(missed or runs, key=lambda one: _badness(name, one))
+        yield f"{name:25}{word:20}worst {reached(worst)} ({_where(worst.cell)})"
 
 
 def _badness(name: str, one: Result) -> float:
