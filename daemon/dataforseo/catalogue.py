@@ -124,10 +124,8 @@ def function_of_endpoint(endpoint: str) -> str | None:
     return None if found is None else found.function
 
 
-def _groups() -> list[dict[str, Any]]:
-    text = resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8")
-    groups: list[dict[str, Any]] = tomllib.loads(text)["group"]
-    return groups
+def _data() -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8"))
 
 
 def _functions(groups: list[dict[str, Any]]) -> Iterator[Function]:
@@ -152,10 +150,26 @@ def _listings(groups: list[dict[str, Any]], functions: Mapping[str, Function]) -
             yield Listing(f"/v3/{api}/tasks_ready", api, scope, umbrella=True, shape=group["shape"])
 
 
-_GROUPS = _groups()
+def _fixed(names: list[str], functions: Mapping[str, Function]) -> Iterator[Listing]:
+    for one in (functions[name] for name in names):
+        yield Listing(
+            f"/v3/{one.name}/tasks_fixed", one.api, frozenset({one.name}), umbrella=False, shape=one.shape
+        )
+
+
+_DATA = _data()
+_GROUPS: list[dict[str, Any]] = _DATA["group"]
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({one.name: one for one in _functions(_GROUPS)})
 """Every documented function with a Standard queue, by name."""
 
 LISTINGS: Mapping[str, Listing] = MappingProxyType({one.path: one for one in _listings(_GROUPS, FUNCTIONS)})
 """Every documented Tasks Ready list, by path: the type lists, then the umbrellas."""
+
+FIXED: Mapping[str, Listing] = MappingProxyType(
+    {one.path: one for one in _fixed(_DATA["tasks_fixed"], FUNCTIONS)}
+)
+"""Every documented list of re-parsed tasks, by path (docs tasks_fixed)."""
+
+ID_LIST_APIS: tuple[str, ...] = tuple(_DATA["id_list"])
+"""The APIs whose id_list shows what was posted to them."""

@@ -19,6 +19,7 @@ from daemon.dataforseo.codes import Kind, kind_of
 from daemon.dataforseo.errors import RequestRefused, TooLarge, Unreachable
 from daemon.dataforseo.inflate import pack
 from daemon.dataforseo.lanes import Lanes
+from daemon.dataforseo.posted import PAGE_ROWS, PostedAnswer, page_request, read_posted_page
 from daemon.dataforseo.received import Received, understood
 from daemon.dataforseo.refusals import by_code
 from daemon.dataforseo.wire import ListingAnswer, ResultAnswer, read_listing, read_result
@@ -88,7 +89,7 @@ class Client:
         return f"Client({self._base_url!r})"
 
     async def list_ready(self, listing: Listing) -> ListingAnswer:
-        """Ask one Tasks Ready list.
+        """Ask one list of tasks to be fetched: Tasks Ready, or tasks_fixed.
 
         Raises:
             RemoteError: no list came, so absence from it proves nothing; the class says what to do.
@@ -114,6 +115,30 @@ class Client:
         if _is_about_the_call(answer):
             raise by_code(answer.code, answer.message, received.headers, received.about)
         return Fetched(answer, received.raw if received.is_gzip else pack(body), len(body))
+
+    async def list_posted(
+        self,
+        api: str,
+        since: int,
+        until: int,
+        *,
+        offset: int = 0,
+        limit: int = PAGE_ROWS,
+        metadata: bool = False,
+    ) -> PostedAnswer:
+        """Ask for one page of what was posted to an API from `since` to `until` (ms UTC), from the row `offset` on.
+
+        Free, 10 calls a minute, six months back; with `metadata` one month (docs id_list).
+
+        Raises:
+            RemoteError: no page came, so nothing is known; the class says what to do.
+        """
+        wanted = page_request(since, until, offset=offset, limit=limit, metadata=metadata)
+        received = await self._ask("POST", f"/v3/{api}/id_list", wanted)
+        answer, _ = understood(received, self._caps.inflated_bytes, lambda body: read_posted_page(body, api))
+        if kind_of(answer.code) not in (Kind.OK, Kind.EMPTY):
+            raise by_code(answer.code, answer.message, received.headers, received.about)
+        return answer
 
     async def user_data(self) -> AccountFacts:
         """Ask for the account's limits and balance (free, 6 calls a minute).
@@ -154,11 +179,14 @@ class Client:
         return self._tls
 
     async def _get(self, path: str) -> Received:
-        about = f"GET {path}"
+        return await self._ask("GET", path)
+
+    async def _ask(self, method: str, path: str, wanted: object = None) -> Received:
+        about = f"{method} {path}"
         try:
             async with self._lanes.borrow() as lane:
                 until = self._monotonic() + self._caps.total_s
-                async with lane.stream("GET", path) as response:
+                async with lane.stream(method, path, json=wanted) as response:
                     raw = await self._body(response, until, about)
         except (httpx.HTTPError, OSError) as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

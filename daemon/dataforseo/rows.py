@@ -24,7 +24,7 @@ from daemon.dataforseo.catalogue import (
 from ledger.records import Sighting
 
 _DATE = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}) ?([+-][0-9]{2}:?[0-9]{2}|Z)?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}[:-][0-9]{2}[:-][0-9]{2}) ?([+-][0-9]{2}:?[0-9]{2}|Z)?"
 )
 _OLDEST = 1_514_764_800_000
 """2018-01-01: the v3 API is younger. A zero date ("0001-01-01 ...") would make a task seem long expired."""
@@ -153,13 +153,16 @@ def _posted_at(row: _Row, task_id: str, problems: list[str]) -> int | None:
 
 
 def parse_date(written: str) -> int | None:
-    """Read "2026-11-23 14:02:11 +00:00" as ms UTC; without an offset it is UTC. None when it is no date."""
+    """Read "2026-11-23 14:02:11 +00:00" as ms UTC; without an offset it is UTC. None when it is no date.
+
+    docs id_list: the text writes "14-02-11", every example "14:02:11".
+    """
     match = _DATE.fullmatch(written)
     if match is None:
         return None
     day, time, offset = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{time}{offset or 'Z'}")
+        moment = datetime.fromisoformat(f"{day}T{time.replace('-', ':')}{offset or 'Z'}")
     except ValueError:
         return None
     at = int(moment.timestamp()) * 1000

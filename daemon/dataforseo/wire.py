@@ -19,11 +19,9 @@ from daemon.dataforseo.rows import read_rows
 from daemon.dataforseo.shapes import Call, Element
 from ledger.records import Sighting
 
-_LIST = "tasks_ready"
+_LISTS = ("tasks_ready", "tasks_fixed")
 
-_OTHER_CALLS = frozenset(
-    {_LIST, "tasks_fixed", "task_post", "id_list", "errors", "user_data", "webhook_resend", "status"}
-)
+_OTHER_CALLS = frozenset({*_LISTS, "task_post", "id_list", "errors", "user_data", "webhook_resend", "status"})
 """Last segments of paths that answer something else than a GET by id. Their outer ids look like task ids."""
 
 PROBLEMS_KEPT = 20
@@ -58,7 +56,7 @@ class _Crawl(msgspec.Struct):
 
 
 def read_listing(body: bytes, listing: Listing) -> ListingAnswer:
-    """Read the answer of a Tasks Ready list. A code other than 20000 means that this is no list.
+    """Read the answer of a list (tasks_ready, tasks_fixed). A code other than 20000 means that this is no list.
 
     Raises:
         Garbled: this is no answer of a list, so absence from it proves nothing.
@@ -73,7 +71,7 @@ def read_listing(body: bytes, listing: Listing) -> ListingAnswer:
     _check_path(call, listing, about, problems)
     _check_count(call, len(raws), about, problems)
     rows, oddities = read_rows(raws, listing)
-    return ListingAnswer(code, message, tuple(rows), len(raws), _few([*problems, *oddities]))
+    return ListingAnswer(code, message, tuple(rows), len(raws), few([*problems, *oddities]))
 
 
 def read_result(body: bytes, task_id: str) -> ResultAnswer:
@@ -95,7 +93,7 @@ def read_result(body: bytes, task_id: str) -> ResultAnswer:
     kind = _kind(code, has_result=has_result)
     if kind is Kind.OK and b'"crawl_progress"' in body:
         kind = _crawl_kind(element.result, problems)
-    return ResultAnswer(kind, code, message, call.code, has_result, _few(problems))
+    return ResultAnswer(kind, code, message, call.code, has_result, few(problems))
 
 
 def _word_of(call: Call, element: Element, *, has_result: bool) -> tuple[int | None, str | None]:
@@ -199,7 +197,7 @@ def _check_path(call: Call, listing: Listing, about: str, problems: list[str]) -
     if call.status()[0] != OK:
         return
     for path in ("/" + "/".join(element.segments) for element in call.elements if element.segments):
-        if not path.endswith(f"/{_LIST}"):
+        if not path.endswith("/" + listing.path.rpartition("/")[2]):
             raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
         if path != listing.path:
             problems.append(f"{about} says that it answers {path[:120]!r}")
@@ -216,7 +214,8 @@ def _check_count(call: Call, rows: int, about: str, problems: list[str]) -> None
     problems.append(f"{about} announces {announced:.0f} rows and holds {rows}")
 
 
-def _few(problems: Sequence[str]) -> tuple[str, ...]:
+def few(problems: Sequence[str]) -> tuple[str, ...]:
+    """Keep the first oddities, and count the others."""
     kept = tuple(problems[:PROBLEMS_KEPT])
     more = len(problems) - len(kept)
     return (*kept, f"and {more} oddities more") if more else kept
