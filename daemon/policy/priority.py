@@ -27,21 +27,26 @@ class Ranked:
 def order(candidates: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
     """Order tasks for collecting at `rate_per_ms` GETs a millisecond; stable, total, the same for any input order."""
     live = sorted((one for one in candidates if one.deadline_at > now), key=_importance)
-    past = sorted((one for one in candidates if one.deadline_at <= now), key=_leisure)
+    past = sorted((one for one in candidates if one.deadline_at <= now), key=leisure)
     if _all_make_it(live, now, rate_per_ms):
         return live + past
-    slots = {one.id: int((one.deadline_at - now) * rate_per_ms) for one in live}
-    chosen = _choose(live, slots)
-    dropped = sorted((one for one in live if one.id not in chosen), key=_leisure)
-    return _arrange([one for one in live if one.id in chosen], slots) + dropped + past
+    chosen = _choose(live, _slots(live, now, rate_per_ms))
+    dropped = sorted((one for one in live if one.id not in chosen), key=leisure)
+    return arrange([one for one in live if one.id in chosen], now, rate_per_ms) + dropped + past
 
 
 def _importance(one: Ranked) -> tuple[int, int, str]:
     return -one.priority, one.deadline_at, one.id
 
 
-def _leisure(one: Ranked) -> tuple[int, int, str]:
+def leisure(one: Ranked) -> tuple[int, int, str]:
+    """Rank tasks that cannot be on time: the important first, then the soonest deleted."""
     return -one.priority, one.retention_at, one.id
+
+
+def _slots(tasks: Sequence[Ranked], now: int, rate_per_ms: float) -> dict[str, int]:
+    """Say for each task in how many slots from now it must be served at the latest."""
+    return {one.id: int((one.deadline_at - now) * rate_per_ms) for one in tasks}
 
 
 def _all_make_it(ordered: Sequence[Ranked], now: int, rate_per_ms: float) -> bool:
@@ -74,8 +79,12 @@ def _choose(ordered: Sequence[Ranked], slots: dict[str, int]) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def _arrange(chosen: Sequence[Ranked], slots: dict[str, int]) -> list[Ranked]:
-    """Fill positions from the last to the first with the least important task that may stand there."""
+def arrange(chosen: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
+    """Order tasks that can all be on time: the important as early as the deadlines of the others allow.
+
+    Positions are filled from the last to the first with the least important task that may stand there.
+    """
+    slots = _slots(chosen, now, rate_per_ms)
     by_slot = sorted(chosen, key=lambda one: slots[one.id])
     waiting: list[tuple[int, int, int, Ranked]] = []
     line: list[Ranked] = []

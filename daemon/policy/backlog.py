@@ -1,0 +1,166 @@
+"""Tasks waiting to be collected, kept so that the next few are chosen without looking at all. Knows no ledger.
+
+The rule is that of `priority.order`; the next tasks are those that it would put first. Of every level of priority the
+tasks are kept by deadline, in stretches that count as due when their first task is; then the choice is arithmetic over
+counts of stretches (`shares`), and only the chosen tasks are put in order one by one.
+
+A task is never taken for later than it is, and for earlier only while there are more than `FINE` tasks: then by at most
+a sixteenth of its time left, and by at most a thousandth of the time that serving all tasks takes (for each level of
+priority). So an order may spare the unimportant sooner than it must by that much, and in a backlog that is too large to
+be on time, or only just small enough, so much more of it may come late. Smaller backlogs are ordered exactly.
+"""
+
+import heapq
+import itertools
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from daemon.policy import priority, shares
+from daemon.policy.priority import Ranked
+from daemon.policy.shares import Group, Share
+from daemon.policy.stretches import Stretches
+
+FINE = 1_000
+"""Up to so many tasks, nothing is rounded; beyond, the time that serving all takes is cut into so many parts."""
+
+
+@dataclass(slots=True)
+class _Level:
+    """The tasks of one priority: those that still have time by deadline, the others by retention."""
+
+    timely: Stretches = field(default_factory=Stretches)
+    past: Stretches = field(default_factory=Stretches)
+
+
+class Backlog:
+    """Tasks waiting to be collected, kept so that the next few can be chosen without looking at all of them."""
+
+    def __init__(self, fine: int = FINE) -> None:
+        """Start empty. A smaller `fine` plans faster and rounds more."""
+        self._fine = fine
+        self._tasks: dict[str, Ranked] = {}
+        self._past: set[str] = set()  # ids kept by retention
+        self._latest_past = 0  # no deadline of `_past` is later
+        self._levels: dict[int, _Level] = {}
+
+    def __len__(self) -> int:
+        """Count the tasks."""
+        return len(self._tasks)
+
+    def __contains__(self, task_id: object) -> bool:
+        """Say whether a task waits."""
+        return task_id in self._tasks
+
+    def put(self, one: Ranked) -> None:
+        """Insert a task, or replace the one with the same id."""
+        before = self._tasks.get(one.id)
+        if before == one:
+            return
+        if before is not None:
+            self.drop(one.id)
+        self._tasks[one.id] = one
+        level = self._levels.get(one.priority)
+        if level is None:
+            level = self._levels[one.priority] = _Level()
+        level.timely.add((one.deadline_at, one.id))
+
+    def drop(self, task_id: str) -> None:
+        """Forget a task, if it waits."""
+        one = self._tasks.pop(task_id, None)
+        if one is None:
+            return
+        level = self._levels[one.priority]
+        if task_id in self._past:
+            self._past.discard(task_id)
+            level.past.remove((one.retention_at, task_id))
+        else:
+            level.timely.remove((one.deadline_at, task_id))
+        if not level.timely and not level.past:
+            del self._levels[one.priority]
+
+    def take(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
+        """Choose the next `count` tasks in the order they should be served at that rate, and remove them."""
+        if count <= 0:
+            return []
+        self._sort_out_past(now)
+        levels = [level for _, level in sorted(self._levels.items(), reverse=True)]
+        shared = self._shares(levels, count, now, rate_per_ms)
+        pairs = list(zip(levels, shared, strict=True))
+        chosen = [one for level, share in pairs for one in self._of_share(level.timely, share)]
+        line = priority.arrange(chosen, now, rate_per_ms)
+        if len(line) < count:  # then all that can be on time are in it, and what is left cannot
+            line += self._hopeless(levels, count - len(line), skip={one.id for one in line})
+        if len(line) < count:
+            past = (self._tasks[task_id] for level in levels for _, task_id in level.past.after(0))
+            line += islice(past, count - len(line))
+        for one in line:
+            self.drop(one.id)
+        return line
+
+    def _shares(self, levels: list[_Level], count: int, now: int, rate_per_ms: float) -> list[Share]:
+        """Share the next places; narrow the stretches only as far as, and only when, somebody's time is short."""
+        lines = [level.timely for level in levels]
+        timely = len(self._tasks) - len(self._past)
+        groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
+        if not shares.all_make_it(groups) and rate_per_ms > 0:
+            widest = len(lines) * timely / self._fine / rate_per_ms if timely > self._fine else 0.0
+            for line in lines:
+                line.narrow(now, widest, now + int(timely / rate_per_ms), 4 * self._fine)
+            groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
+        return shares.of(groups, count)
+
+    def _of_share(self, line: Stretches, share: Share) -> Iterator[Ranked]:
+        """Go through the tasks of a share in order of their deadlines.
+
+        Of equal deadlines the smaller ids are on time: where that is some of them, the others lie behind these.
+        """
+        if not share.first:
+            return
+        keys = line.after(share.hopeless)
+        if share.hopeless:
+            edge = next(line.after(share.hopeless))[0]
+            start, end = line.place_of(edge), line.place_of(edge + 1)
+            able = end - share.hopeless
+            keys = itertools.chain(islice(line.after(start), able), line.after(end))
+        for _, task_id in islice(keys, share.first):
+            yield self._tasks[task_id]
+
+    def _hopeless(self, levels: list[_Level], count: int, skip: Container[str]) -> list[Ranked]:
+        """Return tasks that have time, but no slot in it: by importance, and the soonest deleted first."""
+        found = (task_id for level in levels for _, task_id in level.timely.after(0))
+        others = (self._tasks[task_id] for task_id in found if task_id not in skip)
+        return heapq.nsmallest(count, others, key=priority.leisure)
+
+    def _sort_out_past(self, now: int) -> None:
+        """Move tasks whose deadline has passed; and back, when somebody has set the clock back."""
+        if self._latest_past > now:
+            self._take_back(now)
+        for level in self._levels.values():
+            gone = [self._tasks[task_id] for _, task_id in level.timely.pop_until(now)]
+            if gone:
+                level.past.extend([(one.retention_at, one.id) for one in gone])
+                self._past.update(one.id for one in gone)
+                self._latest_past = max(self._latest_past, gone[-1].deadline_at)
+
+    def _take_back(self, now: int) -> None:
+        again = [one for task_id in self._past if (one := self._tasks[task_id]).deadline_at > now]
+        for one in again:
+            self.drop(one.id)
+            self.put(one)
+        self._latest_past = now
+
+
+def _groups(line: Stretches, tasks: int, now: int, rate_per_ms: float) -> list[Group]:
+    """Count tasks by the last slot in which they are on time; no slot is later than there are tasks."""
+    groups = []
+    left = len(line)
+    for stretch in line.stretches:
+        slot = int((stretch[0][0] - now) * rate_per_ms)
+        if slot >= tasks:
+            break
+        groups.append((slot, len(stretch)))
+        left -= len(stretch)
+    if left:
+        groups.append((tasks, left))
+    return groups
