@@ -16,7 +16,7 @@ from bench.policy.planning import Cost
 def main() -> None:
     """Run what the command line asks for."""
     asked = arguments()
-    sizes = cells.QUICK_SIZES if asked.quick else cells.SIZES
+    sizes = cells.QUICK_SIZES if asked.quick else tuple(asked.size or cells.SIZES)
     chosen = [one for one in cells.every_cell(sizes) if asked.only is None or asked.only in name_of(one)]
     results = play_all(chosen)
     # Alone on the machine: beside other runs a measurement of time would be one of their company.
@@ -31,7 +31,12 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.policy", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="backlogs of 5,000 only, in seconds")
-    parser.add_argument("--only", metavar="TEXT", help="runs whose name holds TEXT: 'tight 500000 readyd'")
+    parser.add_argument(
+        "--size", type=int, action="append", help="backlogs of so many tasks; may be repeated"
+    )
+    parser.add_argument(
+        "--only", metavar="TEXT", help="runs whose name holds TEXT, like 'tight 50000 readyd'"
+    )
     parser.add_argument("--json", action="store_true", help="every run as JSON, not only the worst")
     return parser.parse_args()
 

@@ -6,8 +6,8 @@ from time import perf_counter
 
 from bench.policy import workload
 from bench.policy.readyd import PASS_MS
-from bench.policy.shim import Backlog
 from bench.policy.workload import START, Workload
+from daemon.policy.backlog import Backlog
 from daemon.policy.priority import Ranked
 from daemon.policy.rules import DAY_MS
 

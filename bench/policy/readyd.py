@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.policy.harness import LANES, Pace
-from bench.policy.shim import Backlog
 from bench.policy.workload import SECOND_MS, START, Workload
 from daemon.policy import answers, expiry, listing, probing, window
 from daemon.policy.answers import Answer, AnswerKind
+from daemon.policy.backlog import Backlog
 from daemon.policy.budget import Limit, Limiter
 from daemon.policy.listing import Scope
 from daemon.policy.priority import Ranked
@@ -110,7 +110,7 @@ class Readyd:
                 continue
             if not saturated:
                 self._tasks[task] = replace(candidate, blocked_at=None)
-            elif window.believed_done(candidate, now, self.rules):
+            elif candidate.posted_at <= window.done_if_posted_by(candidate.function, now, self.rules):
                 self._tasks[task] = replace(candidate, blocked_at=now)
                 self._consider(task, now)
 

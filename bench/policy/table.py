@@ -53,10 +53,11 @@ def _row(kind: str, size: int, policy: str, row: Sequence[Result]) -> str:
     """Write the worst of every column."""
     worst = max(row, key=lambda one: one.late)
     late = f"{worst.late:,} / {worst.best.late:,}"
-    makespan = max(one.makespan for one in row)
     lost = max(one.lost for one in row)
+    # Who loses tasks is done sooner: that is no achievement.
+    makespan = "-" if lost else f"{max(one.makespan for one in row):.3f}x"
     wait = max(one.important_wait for one in row)
-    return f"{kind:9}{size:8,}  {policy:23}{makespan:8.3f}x{lost:9,}{late:>19}{wait:10.3f}x"
+    return f"{kind:9}{size:8,}  {policy:23}{makespan:>9}{lost:9,}{late:>19}{wait:10.3f}x"
 
 
 def _lags(results: Sequence[Result]) -> list[str]:
@@ -92,18 +93,15 @@ def _verdict(results: Sequence[Result], costs: Sequence[Cost]) -> list[str]:
     """Say of every target whether readyd reached it in every run, and if not, where it was missed the most."""
     ours = [one for one in results if one.cell.policy == "readyd"]
     lines = [f"Targets for readyd, in {len(ours)} runs"]
-    for early in (False, True):
-        runs = [one for one in ours if one.cell.early is early]
-        if not runs:
-            continue
-        when = "5 % complete later" if early else "all complete"
-        lines += [f"  {when:20}{line}" for line in _judged(runs)]
+    for (early, rate), runs in _grouped(ours, lambda one: (one.early, one.rate)):
+        lines.append(f"  {rate:,} GETs a minute, {'5 % complete later' if early else 'all complete'}")
+        lines += [f"    {line}" for line in _judged(runs)]
     if costs:
         missed = [one for one in costs if one.worst_ms > PLANNING_MS]
         word = f"missed in {len(missed)} of {len(costs)}" if missed else "reached"
         slowest = max(costs, key=lambda one: one.worst_ms)
         at_most = f"worst {slowest.worst_ms:.1f} ms ({slowest.kind})"
-        lines.append(f"  {'':20}{f'planning <= {PLANNING_MS:.0f} ms':25}{word:20}{at_most}")
+        lines.append(f"    {f'planning <= {PLANNING_MS:.0f} ms':25}{word:20}{at_most}")
     return lines
 
 
@@ -112,7 +110,8 @@ def _judged(runs: Sequence[Result]) -> Iterator[str]:
         missed = [one for one in runs if is_missed(one)]
         word = f"missed in {len(missed)} of {len(runs)}" if missed else "reached"
         worst = max(missed or runs, key=lambda one: _badness(name, one))
-        yield f"{name:25}{word:20}worst {reached(worst)} ({_where(worst.cell)})"
+        at_most = f"{name:25}{word:20}worst {reached(worst)}"
+        yield f"{at_most} ({_where(worst.cell)})" if missed else at_most
 
 
 def _badness(name: str, one: Result) -> float:
@@ -121,7 +120,7 @@ def _badness(name: str, one: Result) -> float:
 
 
 def _where(cell: Cell) -> str:
-    return f"{cell.kind} {cell.size:,} at {cell.rate:,}"
+    return f"{cell.kind} {cell.size:,}, {cell.order}, lag {cell.lag_s} s"
 
 
 def _grouped(results: Iterable[Result], key: Key) -> Iterator[tuple[tuple[Any, ...], list[Result]]]:
