@@ -17,6 +17,9 @@ MINUTE_MS = 60_000
 GENERAL_LIMIT = 2_000
 """Requests a minute until user_data says more; raised to 10,000 for most accounts in 2026-10, but not for all."""
 
+ID_LIST_LIMIT = 10
+"""Calls a minute (help center, id_list)."""
+
 
 def build_tools(
     settings: Settings,
@@ -31,6 +34,7 @@ def build_tools(
     # Calls of the last minute, made before a restart, still count: they are in the ledger. One from the future was
     # made before somebody set the clock back; counted as made now, it costs a minute and not hours.
     asked = [ticks - max(0, now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
+    audited = [ticks - max(0, now - at) for at in ledger.audits.asked_since(now - MINUTE_MS)]
     return Tools(
         ledger=ledger,
         client=Client(
@@ -45,6 +49,7 @@ def build_tools(
         rules=settings.rules,
         scopes=scopes(),
         lists=Limiter(Limit(settings.tasks_ready_limit, MINUTE_MS), settings.share, asked),
+        audits=Limiter(Limit(ID_LIST_LIMIT, MINUTE_MS), settings.share, audited),
         general=Limiter(Limit(settings.general_limit or GENERAL_LIMIT, MINUTE_MS), settings.share),
         log=logs.get_logger(),
         variants=settings.variants,

@@ -20,7 +20,7 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, clock_step, maintain, reconcile, review
+from daemon.passes import account, audit, clock_step, maintain, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
@@ -34,7 +34,13 @@ TICK_S = 5
 REVIEW_S = 60
 ACCOUNT_S = 60
 MAINTAIN_S = 3600
-TICKS = {"reconcile": TICK_S, "review": REVIEW_S, "account": ACCOUNT_S, "maintain": MAINTAIN_S}
+TICKS = {
+    "reconcile": TICK_S,
+    "audit": TICK_S,
+    "review": REVIEW_S,
+    "account": ACCOUNT_S,
+    "maintain": MAINTAIN_S,
+}
 """How often each pass is woken, in seconds."""
 
 STOP_S = 8
@@ -97,8 +103,10 @@ class Service:
         self.collector = Collector(tools, lanes=lanes)
         self._notifier = notifier or Notifier({})
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
+        self._auditor = audit.Auditor(tools, self.collector.refresh)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
+            "audit": Loop("audit", self._audit),
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -166,6 +174,9 @@ class Service:
 
         self._tell_of_refusal()
 
+    async def _audit(self) -> None:
+        await self._auditor.run()
+
     async def _account(self) -> None:
         await account.ask(self.tools)
         self._tell_of_refusal()
@@ -225,6 +236,7 @@ class Service:
             # A new trigger: the old one would not fire before the instant at which it was made.
             self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
         self._reconciler.forget_plan()
+        self._auditor.forget_plan()
         try:
             clock_step.run(self.tools, round(moved_s * 1000))
         except LedgerError as error:

@@ -36,8 +36,12 @@ class AuditTable:
             )
             return int(cursor.lastrowid)
 
-    def close(self, call_id: int, api: str, *, outcome: str, code: int | None, at: int) -> None:
+    def close(
+        self, call_id: int, api: str, *, outcome: str, code: int | None, at: int, failed: bool = True
+    ) -> None:
         """Write down how a call ended that brought no page; the cursor stays, so the same page is asked again.
+
+        `failed` counts it among the failures in a row; not so one that says nothing of this API, as without a network.
 
         Raises:
             LedgerError: this call was never begun.
@@ -50,7 +54,17 @@ class AuditTable:
             )
             if closed != 1:
                 raise LedgerError(f"call {call_id} of id_list of {api} was never begun; nothing was changed")
-            database.change("update audit set failures = failures + 1 where api = ?", [api])
+            database.change("update audit set failures = failures + ? where api = ?", [int(failed), api])
+
+    def finish(self, audit: Audit) -> None:
+        """Write down that the sweep of an API is through; its failures and calls are the ledger's own business."""
+        with self._connection.writing() as database:
+            database.change(
+                """update audit set sweep_at = null, from_at = null, to_at = null, page_offset = 0,
+                                    finished_at = ?, seen_to = ?
+                   where api = ?""",
+                [audit.finished_at, audit.seen_to, audit.api],
+            )
 
     def asked_since(self, at: int) -> list[int]:
         """Return when calls were made since `at`, of all APIs, the oldest first."""

@@ -10,9 +10,12 @@ from ledger import posted
 from ledger.database import LedgerDatabase
 from ledger.errors import LedgerError
 from ledger.intake import TAG_LENGTH, NewTask
-from ledger.moves import Move, apply
+from ledger.moves import Move, apply, states_of
 from ledger.records import Audit, Evidence, Newcomer, Reason, State, Webhook
 from ledger.rows import ids_json, storable
+
+HOME = frozenset({State.COLLECTED, State.DELIVERED})
+"""States of tasks of which only the completion time is still worth knowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,12 @@ def record(
     database.executemany(
         _CHANGED, [_columns(now) for old, now in pairs if old != now and old.state is now.state]
     )
+    home = [one for one, state in states_of(database, list(rows)).items() if state in HOME]
+    told = database.executemany(_TOLD, [(rows[one].done_at, one) for one in home if rows[one].done_at])
     outcome = AuditOutcome(
         ready=tuple(now.id for _, now in ready),
-        exact=sum(now.done_at is not None and now.done_at != old.done_at for old, now in pairs),
+        exact=sum(now.done_at is not None and now.done_at != old.done_at for old, now in pairs)
+        + max(0, told),
         adopted=len(new),
     )
     _close(database, page, audit, outcome)
@@ -199,8 +205,14 @@ _OUTSTANDING = """
     where state in ('posted', 'ready')
 """
 
-_MOVED = """posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?, blocked_at = null,
-    next_try_at = null"""
+_MOVED = "posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?, next_try_at = null"
+"""`blocked_at` stays: what was believed to be hidden is now known to be."""
+
+# A task that came home before its page was read: when it was done is worth knowing all the same.
+_TOLD = """
+    update task set (earliest_done_at, latest_done_at) = (select at, at from (select max(posted_at, ?) as at))
+    where id = ? and earliest_done_at <> latest_done_at
+"""
 
 _CHANGED = """
     update task set posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?, pending_at = ?,

@@ -88,6 +88,8 @@ def record(
         if task.state in WAITING
     ]
     apply(database, _ASSIGNMENTS, moves)
+    # What an audit found behind full windows is hidden no longer.
+    database.change(_SEEN, [ids_json([task.id for task in known])])
     _close(database, window, len(moves))
     return LookOutcome(
         ready=tuple(move.task_id for move in moves),
@@ -149,6 +151,11 @@ _KNOWN = """
     select task.id, state, webhook, posted_at, recorded_at, pending_at, ready_at,
            iif(earliest_done_at = latest_done_at, latest_done_at, null)
     from json_each(?) cross join task on task.id = json_each.value
+"""
+
+_SEEN = """
+    update task set blocked_at = null
+    where id in (select value from json_each(?)) and state = 'ready' and blocked_at is not null
 """
 
 _ASSIGNMENTS = """ready_at = ?, latest_done_at = ?, earliest_done_at = ?, posted_at = ?,

@@ -1,6 +1,6 @@
 """Questions about tasks, and the small notes on them that are no moves. Does not move tasks (`looks`, `settling`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ledger import moves, rows
 from ledger.connection import Connection
@@ -83,6 +83,17 @@ class TaskTable:
             found = list(query.tuples().execute(database))
             return rows.task(found[0]) if found else None
 
+    def block_posted(self, believed: Mapping[str, int], at: int) -> int:
+        """Mark tasks in `posted` as blocked since `at`: of each function those posted by an instant (ms UTC).
+
+        Not postback tasks, which no list is to show, nor those of which a GET said lately that they are not done.
+        Returns how many were not marked before.
+        """
+        if not believed:
+            return 0
+        with self._connection.writing() as database:
+            return database.executemany(_BLOCK_POSTED, [(at, name, by, at) for name, by in believed.items()])
+
     def block(self, ids: Sequence[str], at: int) -> int:
         """Mark outstanding tasks as blocked since `at`; return how many were not before."""
         with self._connection.writing() as database:
@@ -91,12 +102,14 @@ class TaskTable:
                 [at, rows.ids_json(ids)],
             )
 
-    def unblock(self, ids: Sequence[str]) -> int:
-        """Take the mark away; return how many had it."""
+    def unblock_except(self, functions: Sequence[str]) -> int:
+        """Take the mark away from the tasks of all other functions; return how many had it."""
         with self._connection.writing() as database:
             return database.change(
-                f"update task set blocked_at = null where {_GIVEN} and blocked_at is not null",
-                [rows.ids_json(ids)],
+                f"""update task set blocked_at = null
+                    where blocked_at is not null and {_OPEN}
+                        and function not in (select value from json_each(?))""",
+                [rows.ids_json(functions)],
             )
 
     def set_bands(self, changes: Sequence[tuple[str, Band, int | None]]) -> None:
@@ -146,6 +159,12 @@ _OPEN = "state in ('posted', 'ready')"
 """Written as the partial index `task_outstanding` is, so that it is used."""
 
 _GIVEN = "id in (select value from json_each(?))"
+
+_BLOCK_POSTED = f"""
+    update task set blocked_at = ?
+    where {_OPEN} and function = ? and state = 'posted' and posted_at <= ? and webhook <> 'postback'
+        and blocked_at is null and (next_try_at is null or next_try_at <= ?)
+"""
 
 _EDITIONS = """
     select task.id, 1 + (select count(*) from transition where task_id = task.id and reason = 'fixed')

@@ -8,8 +8,9 @@ KEEP_POLLS_MS = 30 * DAY_MS
 
 
 def run(tools: Tools) -> None:
-    """Drop old polls and let SQLite tidy up."""
-    dropped = tools.ledger.polls.prune(tools.now() - KEEP_POLLS_MS)
+    """Drop old polls and calls of id_list, and let SQLite tidy up."""
+    before = tools.now() - KEEP_POLLS_MS
+    dropped = tools.ledger.polls.prune(before) + tools.ledger.audits.prune(before)
     tools.ledger.maintain()
     if dropped:
         tools.log.debug("polls.pruned", count=dropped)

@@ -103,7 +103,7 @@ class Reconciler:
         rows = _newest_of_each(answer.rows)
         known = tools.ledger.tasks.states_of([row.task_id for row in rows])
         strangers = [row for row in rows if row.task_id not in known]
-        adopted = [row for row in strangers if choices.adopted(row, tools.rules)]
+        adopted = [row for row in strangers if choices.adopted(row.function, row.tag, tools.rules)]
         seen = window.read_window(rows, answer.row_count, tools.rules)
         clear = not seen.saturated and not self._suspicious(ask.listing, len(rows), now)
         outcome = tools.ledger.record_look(

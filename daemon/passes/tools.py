@@ -22,7 +22,7 @@ from ledger.store import Ledger
 
 @dataclass(slots=True)
 class Tools:
-    """The collaborators of every pass. `lists` and `general` are the two budgets of calls per minute."""
+    """The collaborators of every pass. `lists`, `audits` and `general` are the budgets of calls per minute."""
 
     ledger: Ledger
     client: Client
@@ -30,6 +30,7 @@ class Tools:
     rules: Rules
     scopes: Sequence[Scope]
     lists: Limiter
+    audits: Limiter  # id_list
     general: Limiter
     log: Logger
     variants: Sequence[VariantPattern] = ()  # which form of a result to fetch, by function and tag

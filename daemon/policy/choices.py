@@ -5,7 +5,6 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from daemon.policy.rules import Rules
-from ledger.records import Sighting
 
 
 class Pattern(Protocol):
@@ -32,9 +31,9 @@ def priority_of(function: str, tag: str | None, posted_priority: int, rules: Rul
     return posted_priority
 
 
-def adopted(sighting: Sighting, rules: Rules) -> bool:
-    """Say whether a listed task that the ledger never posted is to be taken in."""
-    return any(matches(rule, sighting.function, sighting.tag) for rule in rules.adopt_rules)
+def adopted(function: str | None, tag: str | None, rules: Rules) -> bool:
+    """Say whether a task that the ledger does not know is to be taken in."""
+    return any(matches(rule, function, tag) for rule in rules.adopt_rules)
 
 
 def variant_of(function: str, tag: str | None, variants: Sequence[VariantPattern]) -> str | None:

@@ -5,7 +5,7 @@ the retention deadline (the result is deleted 30 days after posting, HTML 7 days
 """
 
 from daemon.policy.rules import Rules
-from ledger.records import Band, Candidate, State, Webhook
+from ledger.records import Band, Candidate, Webhook
 
 
 def interval_of(task: Candidate, clear_at: int | None, rules: Rules) -> tuple[int, int | None]:
@@ -14,7 +14,7 @@ def interval_of(task: Candidate, clear_at: int | None, rules: Rules) -> tuple[in
     `clear_at` is the last unsaturated answer of a listing that covers the function. A task that it did not show
     was not done then, give or take the list's lag; that says nothing of postback tasks, which no list shows.
     """
-    if task.state is State.READY and task.earliest_done_at is not None:
+    if task.earliest_done_at is not None:
         return task.earliest_done_at, task.earliest_done_at
     earliest = max(task.posted_at, task.pending_at or 0)
     if clear_at is not None and task.webhook is not Webhook.POSTBACK:

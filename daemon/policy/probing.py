@@ -18,33 +18,52 @@ class GetReason(StrEnum):
 
 
 def why_get(task: Candidate, now: int, clear_at: int | None, rules: Rules) -> GetReason | None:
-    """Say why a GET is worth its cost now; None: wait for the lists, or for the next try."""
+    """Say why a GET is worth its cost now; None: wait for the lists, for an audit, or for the next try."""
     if task.next_try_at is not None and task.next_try_at > now:
         return None
     if task.state is State.READY:
         return GetReason.LISTED
     if task.webhook is Webhook.POSTBACK:
-        return GetReason.POSTBACK if now >= _postback_at(task, clear_at, rules) else None
-    if task.blocked_at is not None:
+        return GetReason.POSTBACK if now >= by_id_at(task, clear_at, rules) else None
+    if task.blocked_at is not None and now >= _after_pending(task, 2 * rules.audit_hurried_ms, rules):
         return GetReason.BLOCKED
-    if now >= visibility_deadline(interval_of(task, clear_at, rules)[0], rules):
+    if now >= _forgotten_at(task, clear_at, rules):
         return GetReason.DELISTED
-    return GetReason.OVERDUE if now >= task.posted_at + rules.turnaround(task.function).late_ms else None
+    return GetReason.OVERDUE if now >= by_id_at(task, clear_at, rules) else None
 
 
 def by_id_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
     """Return when a task in `posted` is asked for by id if no list shows it before and none hides it (ms UTC)."""
+    asked_again = max(_after_pending(task, 2 * rules.audit_ms, rules), task.next_try_at or 0)
     if task.webhook is Webhook.POSTBACK:
-        at = _postback_at(task, clear_at, rules)
-    else:
-        forgotten_at = visibility_deadline(interval_of(task, clear_at, rules)[0], rules)
-        at = min(forgotten_at, task.posted_at + rules.turnaround(task.function).late_ms)
-    return max(at, task.next_try_at or 0)
+        return max(_postback_at(task, clear_at, rules), asked_again)
+    overdue_at = task.posted_at + rules.turnaround(task.function).late_ms
+    return min(max(overdue_at, asked_again), max(_forgotten_at(task, clear_at, rules), task.next_try_at or 0))
+
+
+def _forgotten_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
+    return visibility_deadline(interval_of(task, clear_at, rules)[0], rules)
 
 
 def _postback_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
-    """Return when to ask for a postback task: after its usual time, once a list had its chance to show it."""
+    """Return when to ask for a postback task: after its usual time, once a list had its chance to show it.
+
+    Where id_list has told when it was done, that is known.
+    """
+    if task.earliest_done_at is not None:
+        return task.earliest_done_at + rules.postback_grace_ms
     turnaround = rules.turnaround(task.function)
     usual = task.posted_at + turnaround.usual_ms + rules.list_lag_ms
     seen_since = clear_at is not None and clear_at >= usual
     return usual if seen_since else max(usual, task.posted_at + turnaround.late_ms)
+
+
+def _after_pending(task: Candidate, until_next_ms: int, rules: Rules) -> int:
+    """Return until when the remote's word that a task is not done is believed: until the next audit should tell more.
+
+    Not for ever: an id_list that is wrong must not keep a result from home.
+    """
+    if task.pending_at is None or task.earliest_done_at is not None:
+        return 0
+    trusted_until = task.posted_at + rules.turnaround(task.function).late_ms + rules.pending_trust_ms
+    return task.pending_at + until_next_ms if task.pending_at < trusted_until else 0

@@ -86,12 +86,18 @@ class Rules:
     # Audits: id_list is free, 10 calls a minute for all APIs together (docs id_list).
     audit_ms: int = 5 * MINUTE_MS  # from one sweep to the next
     audit_hurried_ms: int = MINUTE_MS  # while windows are saturated
+    audit_failed_most_ms: int = HOUR_MS  # an API whose id_list refuses us is asked this rarely in the end
     audit_age_ms: int = 10 * MINUTE_MS  # younger tasks are left to the lists
+    audit_young_ms: int = MINUTE_MS  # while windows are saturated
+    audit_reach_ms: int = 180 * DAY_MS  # docs id_list: six months back
+    audit_metadata_ms: int = 30 * DAY_MS  # docs id_list: one month with metadata
+    pending_trust_ms: int = 6 * HOUR_MS  # beyond the latest turnaround, GETs by id check what id_list says
     audit_margin_ms: int = 2 * MINUTE_MS  # their clock and ours, and rows that come late
     audit_gap_ms: int = 15 * MINUTE_MS  # stretches nearer than this are asked for as one
-    adopt_reach_ms: int = (
-        3 * DAY_MS
-    )  # how far back a first look for tasks to adopt goes: as far as lists show
+    adopt_reach_ms: int = 3 * DAY_MS  # a first look for tasks to adopt goes as far back as lists show
+    postback_grace_ms: int = (
+        5 * MINUTE_MS
+    )  # after completion: then a delivery has worked, or lists show the task
 
     # Proof of loss: 40401 counts only after this, and not from one answer.
     not_found_grace_ms: int = HOUR_MS

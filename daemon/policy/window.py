@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
-from ledger.records import Candidate, Look, Outstanding, Sighting, State, Verdict, Webhook
+from ledger.records import Look, Outstanding, Sighting, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,9 @@ def verdict(task_id: str, window: Window) -> Verdict:
     return Verdict.HIDDEN if window.saturated else Verdict.NOT_READY
 
 
-def believed_done(task: Candidate, now: int, rules: Rules) -> bool:
-    """Say whether a task that a list should show has had its usual time."""
-    return (
-        task.state is State.POSTED
-        and task.webhook is not Webhook.POSTBACK
-        and now - task.posted_at >= rules.turnaround(task.function).usual_ms
-    )
+def done_if_posted_by(function: str, now: int, rules: Rules) -> int:
+    """Return the instant (ms UTC) by which a task must have been posted to be believed done: it had its usual time."""
+    return now - rules.turnaround(function).usual_ms
 
 
 def blocked_functions(
@@ -49,7 +45,7 @@ def blocked_functions(
     return frozenset(
         one.function
         for one in outstanding
-        if one.posted and _all_saturated(one.function, looks, scopes, now, rules)
+        if (one.posted or one.blocked) and _all_saturated(one.function, looks, scopes, now, rules)
     )
 
 

@@ -45,7 +45,7 @@ def test_a_named_completion_time_makes_a_task_ready_and_exact(book: Ledger, kit:
     task = book.tasks.get("a")
     assert (task.state, task.blocked_at, task.next_try_at, task.pending_at) == (
         State.READY,
-        None,
+        T0 + 2 * MINUTE,
         None,
         T0 + MINUTE,
     )
@@ -154,7 +154,22 @@ def test_a_completion_that_was_named_is_not_taken_back(book: Ledger, kit: Any) -
 # what is left alone -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [State.COLLECTED, State.DELIVERED, State.FAILED, State.LOST])
+def test_of_tasks_that_are_home_only_the_completion_time_is_told(book: Ledger, kit: Any) -> None:
+    kit.post(book, "a")
+    kit.look(book, "a", at=T0 + 20 * MINUTE)
+    book.settle([kit.settlement("a", State.READY, State.COLLECTED)])
+    before = book.tasks.get("a")
+    assert before is not None
+    assert kit.audit(book, Evidence("a", None, None), at=AT) == AuditOutcome((), 0, 0)
+    assert book.tasks.get("a") == before
+    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0)
+    assert book.tasks.get("a") == replace(before, earliest_done_at=DONE, latest_done_at=DONE)
+    assert kit.audit(book, Evidence("a", DONE + MINUTE, None), at=AT) == AuditOutcome((), 0, 0), (
+        "exact is exact"
+    )
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.LOST])
 def test_settled_tasks_are_left_alone(book: Ledger, kit: Any, state: State) -> None:
     kit.post(book, "a")
     book.settle([kit.settlement("a", State.POSTED, state)])

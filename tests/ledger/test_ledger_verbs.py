@@ -219,8 +219,9 @@ def test_blocking_marks_only_outstanding_tasks_and_only_once(book: Ledger, kit: 
     assert book.tasks.block(["a", "c", "nobody"], T0 + 1) == 1
     assert book.tasks.block(["a", "b"], T0 + 2) == 1
     assert {one.id: one.blocked_at for one in book.tasks.blocked()} == {"a": T0 + 1, "b": T0 + 2}
-    assert book.tasks.unblock(["a", "c"]) == 1
-    assert [one.id for one in book.tasks.blocked()] == ["b"]
+    assert book.tasks.unblock_except(["serp/google/organic"]) == 0
+    assert book.tasks.unblock_except([]) == 2
+    assert book.tasks.blocked() == []
 
 
 def test_a_sighting_frees_a_blocked_task(book: Ledger, kit: Any) -> None:

@@ -64,7 +64,10 @@ def test_a_task_that_a_list_shows_is_not_asked_for_before(live: Live) -> None:
         await life.until_settled()
         assert life.world.counts()["gets"] == 30, "one GET for each task"
         assert life.world.counts()["gets_too_early"] == 0
-        assert {tuple(life.why(one)) for one in life.tasks()} == {("recorded", "listed", "fetched")}
+        assert {tuple(life.why(one)) for one in life.tasks()} == {
+            ("recorded", "listed", "fetched"),
+            ("recorded", "audited", "fetched"),  # slower than ten minutes, and id_list told first
+        }
 
     live(story)
 
@@ -105,8 +108,9 @@ def test_a_saturated_window_is_drilled_down_and_hidden_tasks_are_fetched_by_id(l
         opened = life.alerts("blocked")
         assert [alert.subject for alert in opened] == [ORGANIC]
         assert opened[0].count <= 30
-        assert all("answered" in life.why(one) for one in hidden), "no list could show them"
-        assert all("listed" in life.why(one) for one in beside), "its own type list showed them"
+        known = [life.why(one)[1] for one in hidden]
+        assert set(known) <= {"answered", "audited"}, "no list could show them"
+        assert not {"answered"} & {life.why(one)[1] for one in beside}, "its own type list is not full"
         asked = {path for _, path in life.line.calls if "tasks_ready" in path}
         assert "/v3/serp/google/organic/tasks_ready" in asked
         assert "/v3/serp/bing/organic/tasks_ready" in asked
@@ -218,7 +222,7 @@ def test_a_pingback_task_is_collected_whether_or_not_the_ping_arrived(live: Live
             courier.cancel()
             await asyncio.gather(courier, return_exceptions=True)
         assert life.states() == {State.COLLECTED: 12}
-        assert {tuple(life.why(one)) for one in life.tasks()} == {("recorded", "listed", "fetched")}
+        assert {life.why(one)[1] for one in life.tasks()} <= {"listed", "audited"}
 
     live(story)
 
@@ -244,7 +248,7 @@ def test_done_without_results_is_a_success(live: Live) -> None:
         ids = life.post(count=10)
         await life.until_settled()
         assert {(life.task(one).state, life.task(one).code) for one in ids} == {(State.COLLECTED, 40102)}
-        assert {tuple(life.why(one)) for one in ids} == {("recorded", "listed", "no results")}
+        assert {life.why(one)[-1] for one in ids} == {"no results"}
 
     live(story, faults=Faults.only(no_results=1.0))
 

@@ -10,7 +10,7 @@ from daemon.policy import choices, probing
 from daemon.policy.answers import NOT_ABOUT_THE_TASK, Answer, AnswerKind, decide, remote_pause
 from daemon.policy.probing import GetReason
 from daemon.policy.rules import HOUR_MS, MINUTE_MS, SECOND_MS, AdoptRule, PriorityRule, Rules
-from ledger.records import Candidate, Postponement, Reason, Settlement, Sighting, State, Webhook
+from ledger.records import Candidate, Postponement, Reason, Settlement, State, Webhook
 
 NOON = 1_000_000 * HOUR_MS
 RULES = Rules()
@@ -173,7 +173,7 @@ def test_the_first_rule_that_matches_decides_the_priority() -> None:
 
 
 def test_a_foreign_task_is_adopted_only_when_a_rule_says_so() -> None:
-    sighting = Sighting("a", "serp/google/organic", "nightly:7", None, None)
-    assert not choices.adopted(sighting, Rules())
-    assert choices.adopted(sighting, Rules(adopt_rules=(AdoptRule(None, "nightly:*"),)))
-    assert not choices.adopted(replace(sighting, tag=None), Rules(adopt_rules=(AdoptRule(None, "*"),)))
+    organic = "serp/google/organic"
+    assert not choices.adopted(organic, "nightly:7", Rules())
+    assert choices.adopted(organic, "nightly:7", Rules(adopt_rules=(AdoptRule(None, "nightly:*"),)))
+    assert not choices.adopted(organic, None, Rules(adopt_rules=(AdoptRule(None, "*"),)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.policy import listing, window
 from daemon.policy.listing import Scope, Why
 from daemon.policy.rules import HOUR_MS, MINUTE_MS, SECOND_MS, Rules
-from ledger.records import Candidate, Look, Outstanding, Sighting, State, Verdict, Webhook
+from ledger.records import Look, Outstanding, Sighting, Verdict
 
 NOON = 1_000_000 * HOUR_MS
 RULES = Rules()
@@ -112,14 +112,8 @@ def test_an_old_saturated_window_says_nothing_of_now() -> None:
 
 
 def test_only_tasks_that_had_their_usual_time_are_believed_done() -> None:
-    task = Candidate(
-        id="a", function=ORGANIC, state=State.POSTED, tag=None, priority=1, webhook=Webhook.NONE, variant=None,
-        endpoint=None, posted_at=NOON, earliest_done_at=None, pending_at=None, blocked_at=None, attempts=0,
-        next_try_at=None,
-    )  # fmt: skip
-    assert not window.believed_done(task, NOON + 5 * MINUTE_MS - 1, RULES)
-    assert window.believed_done(task, NOON + 5 * MINUTE_MS, RULES)
-    assert not window.believed_done(replace(task, webhook=Webhook.POSTBACK), NOON + HOUR_MS, RULES)
+    assert window.done_if_posted_by(ORGANIC, NOON, RULES) == NOON - 5 * MINUTE_MS
+    assert window.done_if_posted_by("keywords_data/google_ads/search_volume", NOON, RULES) == NOON - HOUR_MS
 
 
 def test_a_sudden_emptiness_is_an_alarm_only_while_its_tasks_wait_to_be_fetched() -> None:
