@@ -131,19 +131,19 @@ class Collector:
         pause = pause or tools.general.wait_ms(ticks)
         if pause:
             return pause
-        task = self._queue.pop(self._held, tools.general.rate_per_ms(ticks))
+        task = self._queue.pop(self._held, tools.general.rate_per_ms(ticks, self._lanes))
         if task is None:
             if until_empty and not self._running:
                 return None
             return self._queue.rest_ms()
-        tools.general.take(ticks)
+        tools.general.begin(ticks)
         self._start(task)
         return 0
 
     def _start(self, task: Candidate) -> None:
         self._held.add(task.id)
         self._tools.remote.probed(api_of(task.function), self._tools.ticks())
-        running = asyncio.create_task(self._fetch(task), name=task.id)
+        running = asyncio.create_task(self._timed(task), name=task.id)
         self._running.add(running)
         running.add_done_callback(self._finished)
 
@@ -164,12 +164,22 @@ class Collector:
             await asyncio.wait(self._running)
         self.flush()
 
-    async def _fetch(self, task: Candidate) -> None:
+    async def _timed(self, task: Candidate) -> None:
+        """Fetch, and tell the budget how long that took: it counts calls until their answers are here."""
+        began, answered = self._tools.ticks(), False
+        try:
+            answered = await self._fetch(task)
+        finally:
+            now = self._tools.ticks()
+            self._tools.general.end(now, now - began if answered else None)
+
+    async def _fetch(self, task: Candidate) -> bool:
+        """Fetch one task and keep what came of it; say whether the remote gave an answer about it."""
         path, variant = self._path_of(task)
         if path is None:
             message = f"no task_get path is known for function {task.function}"
             self._keep(Fetched(task, Answer(AnswerKind.REQUEST, None, message), None))
-            return
+            return False
         try:
             download = await self._tools.client.fetch(path, task.id)
         except (Garbled, TooLarge) as error:
@@ -185,6 +195,8 @@ class Collector:
         else:
             self._answered(task)
             self._keep(self._read(task, variant, download))
+            return True
+        return False
 
     def _answered(self, task: Candidate) -> None:
         remote = self._tools.remote

@@ -2,14 +2,21 @@
 
 Calls are spaced evenly (packaged limiters let twice the limit through or send a minute's worth in a blink), and an
 exact window over the last calls makes sure that no minute ever holds more than the limit.
+
+The remote counts arrivals. A call whose end is told has arrived at some moment between its start and its end; so it
+counts from its start until a minute after its end, less the time that even the fastest call takes. However long calls
+are held up on their way, no minute of the remote holds too many, and only the hold-up itself costs throughput.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MARGIN = 0.98
-"""The remote counts arrivals, we count starts: jitter between the two must not add up to one call too many."""
+MARGIN = 0.999
+"""A minute of our clock may be a little less than one of theirs. Of small limits this leaves out one whole call."""
+
+SMOOTH = 64
+"""How long calls take is averaged over about so many: two seconds at the usual limit."""
 
 CATCH_UP = 3
 """So many late slots may be made up for, so that a timer's jitter costs no throughput."""
@@ -39,8 +46,12 @@ class Limiter:
         self._limit = limit
         self._calls = 1
         self.allow(limit.calls)
-        self._made: deque[int] = deque(sorted(seed))
-        self._next: float | None = self._made[-1] + self._spacing() if self._made else None
+        made = sorted(seed)
+        self._counted: deque[int] = deque(at + limit.per_ms for at in made)  # until when each call counts
+        self._under_way = 0  # calls that count until their end is told, and longer
+        self._fastest: int | None = None  # ms
+        self._took = 0.0  # ms, on average
+        self._next: float | None = made[-1] + self._spacing() if made else None
         self._silent_until: int | None = None
         self._factor = 1.0
         self._tightened_at = 0
@@ -58,17 +69,33 @@ class Limiter:
             waits.append(self._silent_until - now)
         if self._next is not None:
             waits.append(int(self._next - now))
-        if len(self._made) >= self._calls:
-            waits.append(self._made[len(self._made) - self._calls] + self._limit.per_ms - now)
+        spare = self._calls - self._under_way - len(self._counted)
+        if spare <= 0:
+            free = self._counted[-spare] - now if -spare < len(self._counted) else int(self._spacing(now)) + 1
+            waits.append(free)
         return max(waits)
 
     def take(self, now: int) -> None:
-        """Use a slot now."""
-        spacing = self._spacing(now)
-        earliest = now - CATCH_UP * spacing
-        slot = now if self._next is None else max(self._next, earliest)
-        self._next = slot + spacing
-        self._made.append(now)
+        """Use a slot now, for a call whose end nobody will tell: it counts from its start."""
+        self._use(now)
+        self._count_until(now + self._limit.per_ms)
+
+    def begin(self, now: int) -> None:
+        """Use a slot now, for a call whose end will be told."""
+        self._use(now)
+        self._under_way += 1
+
+    def end(self, now: int, took: int | None) -> None:
+        """Hear that a call that was begun is over, and how long it took; None: it brought no answer."""
+        self._under_way -= 1
+        if took is None:
+            self._count_until(now + self._limit.per_ms)
+            return
+        if self._fastest is None:
+            self._fastest, self._took = took, took
+        self._fastest = min(self._fastest, took)
+        self._took += (took - self._took) / SMOOTH
+        self._count_until(now + self._limit.per_ms - self._fastest)
 
     def tighten(self, now: int) -> None:
         """Obey the remote's word that we ask too fast."""
@@ -76,9 +103,21 @@ class Limiter:
         self._tightened_at = now
         self._silent_until = now + SILENCE_MS
 
-    def rate_per_ms(self, now: int) -> float:
-        """Return the rate of slots, for planning."""
-        return 1 / self._spacing(now)
+    def rate_per_ms(self, now: int, lanes: int | None = None) -> float:
+        """Return how many calls get through, for planning; with so many lanes and calls as slow as they have been."""
+        held_up = self._took - (self._fastest or 0)
+        rate = self._calls * self._current(now) / (self._limit.per_ms + held_up)
+        return min(rate, lanes / self._took) if lanes and self._took else rate
+
+    def _use(self, now: int) -> None:
+        spacing = self._spacing(now)
+        earliest = now - CATCH_UP * spacing
+        slot = now if self._next is None else max(self._next, earliest)
+        self._next = slot + spacing
+
+    def _count_until(self, instant: int) -> None:
+        # Kept in order: a call that would count less long than the one before counts as long as that one.
+        self._counted.append(max(instant, self._counted[-1]) if self._counted else instant)
 
     def _spacing(self, now: int | None = None) -> float:
         factor = 1.0 if now is None else self._current(now)
@@ -89,7 +128,7 @@ class Limiter:
         return self._factor + healed
 
     def _forget(self, now: int) -> None:
-        while self._made and self._made[0] <= now - self._limit.per_ms:
-            self._made.popleft()
+        while self._counted and self._counted[0] <= now:
+            self._counted.popleft()
         if self._silent_until is not None and now >= self._silent_until:
             self._silent_until = None

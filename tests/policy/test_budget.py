@@ -1,5 +1,6 @@
 """No minute ever holds more calls than the limit, and none is wasted."""
 
+import heapq
 import random
 
 import pytest
@@ -7,6 +8,10 @@ import pytest
 from daemon.policy.budget import Limit, Limiter
 
 MINUTE = 60_000
+STALL = 150_000
+"""So often the line is blocked, for two and a half seconds."""
+
+LANES = 30
 
 
 def greedy(limiter: Limiter, until: int, source: random.Random, start: int = 0) -> list[int]:
@@ -47,6 +52,70 @@ def test_calls_before_a_restart_still_count() -> None:
     before = list(range(0, MINUTE, 3100))
     calls = greedy(Limiter(Limit(20, MINUTE), 1.0, before), 3 * MINUTE, random.Random(2), start=MINUTE)
     assert most_in_a_minute(before + calls) <= 20
+
+
+def arrivals_of_a_busy_caller(limiter: Limiter, until: int, source: random.Random) -> list[int]:
+    """Call with thirty lanes over a line that sometimes stalls: then calls wait on their way and arrive together."""
+    now, arrivals = 0, list[int]()
+    ends: list[tuple[int, int]] = []
+    while now < until:
+        while ends and ends[0][0] <= now:
+            limiter.end(now, now - heapq.heappop(ends)[1])
+        wait = limiter.wait_ms(now)
+        if not wait and len(ends) < LANES:
+            limiter.begin(now)
+            there = 20 + source.randrange(20)
+            stalled_until = STALL * (now // STALL) + 2_500 if now >= STALL else 0
+            arrivals.append(max(now + there, stalled_until))
+            heapq.heappush(ends, (arrivals[-1] + 60 + source.randrange(300), now))
+        else:
+            soonest = ends[0][0] if ends else now + wait
+            now = max(now + 1, min(soonest, now + wait) if wait else soonest)
+    return sorted(arrivals)
+
+
+@pytest.mark.parametrize("limit", [200, 2000])
+def test_no_minute_of_the_remote_holds_too_many_calls_even_if_they_are_held_up_on_their_way(
+    limit: int,
+) -> None:
+    arrivals = arrivals_of_a_busy_caller(Limiter(Limit(limit, MINUTE)), 10 * MINUTE, random.Random(3))
+    assert most_in_a_minute(arrivals) <= limit
+    assert len(arrivals) >= 10 * limit * 0.95
+
+
+def test_a_steady_line_costs_hardly_any_throughput() -> None:
+    limiter, now, calls = Limiter(Limit(2000, MINUTE)), 0, 0
+    ends: list[int] = []
+    while now < 10 * MINUTE:
+        while ends and ends[0] <= now:
+            limiter.end(heapq.heappop(ends), 400)
+        if wait := limiter.wait_ms(now):
+            now += min(wait, ends[0] - now if ends else wait)
+        else:
+            limiter.begin(now)
+            calls += 1
+            heapq.heappush(ends, now + 400)
+    assert calls >= 0.998 * 20_000
+    assert limiter.rate_per_ms(now) == pytest.approx(2 / 60, rel=0.002)
+
+
+def test_a_call_without_an_answer_counts_for_a_whole_minute_after_its_end() -> None:
+    limiter = Limiter(Limit(2, MINUTE))
+    limiter.begin(0)
+    assert limiter.wait_ms(MINUTE) > 0  # nobody has told its end
+    limiter.end(2 * MINUTE, None)
+    assert limiter.wait_ms(3 * MINUTE - 1) == 1
+    assert limiter.wait_ms(3 * MINUTE) == 0
+
+
+def test_planning_counts_on_no_more_than_the_lanes_get_through() -> None:
+    limiter = Limiter(Limit(10_000, MINUTE))
+    assert limiter.rate_per_ms(0, 30) == limiter.rate_per_ms(0)  # nobody knows yet how long calls take
+    for at in range(1_000):
+        limiter.begin(at)
+        limiter.end(at, 300 + 200 * (at % 2))
+    assert limiter.rate_per_ms(1_000, 30) == pytest.approx(30 / 400, rel=0.01)
+    assert limiter.rate_per_ms(1_000, 1_000) == limiter.rate_per_ms(1_000) < 10_000 / MINUTE
 
 
 def test_the_servers_word_silences_for_a_minute_and_slows_down_until_it_is_forgotten() -> None:
