@@ -33,7 +33,10 @@ class Auditor:
     async def run(self) -> int:
         """Ask every page that is due, as far as the budget goes; return how many were asked."""
         tools, asked = self.tools, 0
-        if tools.ticks() < self._plan_again_at or tools.remote.pause_ms(tools.ticks()):
+        if tools.remote.pause_ms(tools.ticks()):
+            self.forget_plan()  # when the remote is back, what happened meanwhile is the first thing to know
+            return 0
+        if tools.ticks() < self._plan_again_at:
             return 0
         while (step := self._next()) is not None:
             if wait := tools.audits.wait_ms(tools.ticks()):

@@ -145,6 +145,9 @@ def _when(audit: Audit | None, now: int, rules: Rules, *, hidden: bool) -> tuple
     if audit.failures:
         pause = min(rules.audit_ms << min(audit.failures - 1, 20), rules.audit_failed_most_ms)
         return Why.FAILED, audit.asked_at + pause
+    if audit.answered_at is None or audit.answered_at < audit.asked_at:
+        # No network, say: no fault of this API, and the pause of all calls does the waiting.
+        return Why.FAILED, audit.asked_at
     if audit.sweep_at is not None:
         return Why.GOES_ON, audit.asked_at
     if hidden:

@@ -93,7 +93,7 @@ class Rules:
     audit_metadata_ms: int = 30 * DAY_MS  # docs id_list: one month with metadata
     pending_trust_ms: int = 6 * HOUR_MS  # beyond the latest turnaround, GETs by id check what id_list says
     audit_margin_ms: int = 2 * MINUTE_MS  # their clock and ours, and rows that come late
-    audit_gap_ms: int = 15 * MINUTE_MS  # stretches nearer than this are asked for as one
+    audit_gap_ms: int = HOUR_MS  # stretches nearer than this are asked for as one: fewer calls, more rows
     adopt_reach_ms: int = 3 * DAY_MS  # a first look for tasks to adopt goes as far back as lists show
     postback_grace_ms: int = (
         5 * MINUTE_MS

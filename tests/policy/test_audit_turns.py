@@ -101,6 +101,11 @@ def test_an_api_that_refuses_is_asked_ever_more_rarely_down_to_once_an_hour() ->
     assert pauses == [5 * MINUTE_MS, 10 * MINUTE_MS, 20 * MINUTE_MS, HOUR_MS]
 
 
+def test_a_call_that_met_no_network_is_made_again_at_once() -> None:
+    (turn,) = turns(outstanding(), audits=(cursor(answered_at=NOON - HOUR_MS),))
+    assert (turn.why, turn.due_at) == (Why.FAILED, NOON - MINUTE_MS)
+
+
 def test_a_call_of_the_future_was_made_before_the_clock_was_set_back() -> None:
     (turn,) = turns(outstanding(), audits=(cursor(asked_at=NOON + HOUR_MS),))
     assert turn.due_at == NOON
