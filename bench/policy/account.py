@@ -4,7 +4,7 @@ Knows no policy. The list shows the account as it was `lag_ms` ago, its first th
 """
 
 import random
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 
 from bench.policy.workload import START, VISIBLE_MS, Workload
@@ -12,6 +12,9 @@ from bench.policy.workload import START, VISIBLE_MS, Workload
 WINDOW = 1000
 ROOM = 10  # a block holds 2 ** ROOM places
 ORDERS = ("oldest", "newest", "shuffled")
+
+Page = tuple[int, int, int]
+"""A call of id_list: tasks posted from an instant to another (both included), and how many of them to leave out."""
 
 
 class LimitError(Exception):
@@ -46,7 +49,7 @@ class Account:
         self.collected = 0
         self.gets = 0
         self.last_at = START  # the last collection
-        self._get_quota = Quota("task_get", per_minute)
+        self._quota = Quota("all calls", per_minute)
         self._list_quota = Quota("tasks_ready", 20)
         self._page_quota = Quota("id_list", 10)
         self._lag = lag_ms
@@ -58,10 +61,12 @@ class Account:
         self._fading = deque(by_done)
         self._last = deque(by_done)
         self._leaving: deque[tuple[int, int]] = deque()
+        self._by_posted = sorted(range(len(work)), key=work.posted_at.__getitem__)
+        self._posted_at = sorted(work.posted_at)
 
     def is_done(self, task: int, now: int) -> bool:
         """Answer a GET: the result, or "not yet"."""
-        self._get_quota.use(now)
+        self._quota.use(now)
         self.gets += 1
         return self.work.done_at[task] <= now
 
@@ -75,6 +80,7 @@ class Account:
     def window(self, now: int) -> list[int]:
         """Answer a call of the list."""
         self._list_quota.use(now)
+        self._quota.use(now)
         self._settle(now - self._lag)
         rows: list[int] = []
         for block in self._shown:
@@ -83,11 +89,17 @@ class Account:
                 break
         return [self._task_at[place] for place in rows[:WINDOW]]
 
-    def page(self, tasks: list[int], now: int) -> list[tuple[int, int | None]]:
-        """Answer a call of id_list: of each task when it was done, None for "not yet"."""
+    def page(self, page: Page, now: int) -> list[tuple[int, int | None]]:
+        """Answer a call of id_list: of each task posted then, when it was done; None for "not yet"."""
         self._page_quota.use(now)
+        self._quota.use(now)
+        from_at, to_at, offset = page
+        start = bisect_left(self._posted_at, from_at) + offset
+        end = min(start + WINDOW, bisect_right(self._posted_at, to_at))
         done_at = self.work.done_at
-        return [(task, done_at[task] if done_at[task] <= now else None) for task in tasks[:WINDOW]]
+        return [
+            (task, done_at[task] if done_at[task] <= now else None) for task in self._by_posted[start:end]
+        ]
 
     def nothing_to_come(self, now: int) -> bool:
         """Say whether no list will ever show an uncollected task again."""

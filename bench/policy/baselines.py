@@ -6,6 +6,7 @@ Their pace has no margin, and those that fetch by id are told the exact deadline
 import heapq
 from collections.abc import Callable, Sequence
 
+from bench.policy.account import Page
 from bench.policy.harness import LANES, Even, Pace
 from bench.policy.workload import MINUTE_MS, START, Workload
 
@@ -57,9 +58,9 @@ class Baseline:
     def listed(self, rows: list[int], now: int) -> None:
         """Never asked for."""
 
-    def wants_page(self, now: int) -> list[int]:
+    def wants_page(self, now: int) -> Page | None:
         """Never."""
-        return []
+        return None
 
     def audited(self, page: Sequence[tuple[int, int | None]], now: int) -> None:
         """Never asked for."""

@@ -7,9 +7,9 @@ for the list or for a page of id_list. Everything is drawn from a seed: the same
 import heapq
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from bench.policy.account import Account
+from bench.policy.account import Account, Page
 from bench.policy.workload import SECOND_MS, START
 
 GET_MS = (240, 560)
@@ -26,8 +26,14 @@ class Pace(Protocol):
     def wait_ms(self, now: int) -> int:
         """How long to wait; 0: start."""
 
+    def begin(self, now: int) -> None:
+        """Use the slot for a GET."""
+
     def take(self, now: int) -> None:
-        """Use the slot."""
+        """Use a slot for another call."""
+
+    def end(self, now: int, took: int | None) -> None:
+        """Hear how long the GET took."""
 
 
 class Policy(Protocol):
@@ -49,28 +55,36 @@ class Policy(Protocol):
     def listed(self, rows: list[int], now: int) -> None:
         """Hear what the list shows."""
 
-    def wants_page(self, now: int) -> list[int]:
-        """Name the tasks, in order of posting, whose page of id_list to ask for now; none: do not ask."""
+    def wants_page(self, now: int) -> Page | None:
+        """Name the page of id_list to ask for now; None: none."""
 
     def audited(self, page: Sequence[tuple[int, int | None]], now: int) -> None:
         """Hear when each task was done; None: not yet."""
 
 
 class Even:
-    """Even spacing at exactly the limit, without a margin: more than a careful client dares."""
+    """Even spacing at the limit, without a margin: more than a careful client dares.
+
+    One call a minute is kept back, because a list is asked at once and takes the next slot afterwards.
+    """
 
     def __init__(self, per_minute: int) -> None:
         """Begin."""
-        self._spacing = 60_000 / per_minute
+        self._spacing = 60_000 / max(1, per_minute - 1)
         self._next = 0.0
 
     def wait_ms(self, now: int) -> int:
         """How long to wait; rounded up, so that no minute holds one call too many."""
         return max(0, -int((now - self._next) // 1))
 
-    def take(self, now: int) -> None:
+    def begin(self, now: int) -> None:
         """Use the slot."""
-        self._next = max(self._next, now) + self._spacing
+        self._next = max(self._next, now - 1) + self._spacing  # a clock of whole ms is late by up to one
+
+    take = begin
+
+    def end(self, now: int, took: int | None) -> None:
+        """Nothing to learn: it counts starts."""
 
 
 class Run:
@@ -83,7 +97,7 @@ class Run:
         self.now = START
         self.early = 0  # GETs answered "not yet"
         self._chance = random.Random(seed)  # noqa: S311  # the same latencies each time
-        self._events: list[tuple[int, int, int, object]] = []
+        self._events: list[tuple[int, int, int, Any]] = []
         self._number = 0
         self._busy = 0
         if policy.lanes > LANES:
@@ -114,39 +128,45 @@ class Run:
             task = policy.pick(now)
             if task is None:
                 return None
-            pace.take(now)
+            pace.begin(now)
             self._busy += 1
-            done = self.account.is_done(task, now)
-            self._after(self._chance.randrange(*GET_MS), _DONE if done else _EARLY, task)
+            done, took = self.account.is_done(task, now), self._chance.randrange(*GET_MS)
+            self._after(took, _DONE if done else _EARLY, (task, took))
         return None
 
-    def _happen(self, kind: int, what: object) -> None:
+    def _happen(self, kind: int, what: Any) -> None:
         if kind == _TICK:
             self._tick()
-        elif kind == _LISTED and isinstance(what, list):
+        elif kind == _LISTED:
             self.policy.listed(what, self.now)
-        elif kind == _AUDITED and isinstance(what, list):
+        elif kind == _AUDITED:
             self.policy.audited(what, self.now)
-        elif isinstance(what, int):
-            self._busy -= 1
-            if kind == _DONE:
-                self.account.collect(what, self.now)
-            else:
-                self.early += 1
-            self.policy.answered(what, self.now, done=kind == _DONE)
+        else:
+            self._answer(*what, done=kind == _DONE)
+
+    def _answer(self, task: int, took: int, *, done: bool) -> None:
+        self._busy -= 1
+        self.policy.pace.end(self.now, took)
+        if done:
+            self.account.collect(task, self.now)
+        else:
+            self.early += 1
+        self.policy.answered(task, self.now, done=done)
 
     def _tick(self) -> None:
         self._after(SECOND_MS, _TICK, None)
         if self.policy.wants_list(self.now):
+            self.policy.pace.take(self.now)
             self._after(LIST_MS, _LISTED, self.account.window(self.now))
-        if tasks := self.policy.wants_page(self.now):
-            self._after(LIST_MS, _AUDITED, self.account.page(tasks, self.now))
+        if page := self.policy.wants_page(self.now):
+            self.policy.pace.take(self.now)
+            self._after(LIST_MS, _AUDITED, self.account.page(page, self.now))
 
     def _is_over(self) -> bool:
         waiting = len(self._events) > 1 or self._busy
         return not waiting and not self.policy.by_id and self.account.nothing_to_come(self.now)
 
-    def _after(self, delay: int, kind: int, what: object) -> None:
+    def _after(self, delay: int, kind: int, what: Any) -> None:
         self._number += 1
         heapq.heappush(self._events, (self.now + delay, self._number, kind, what))
 

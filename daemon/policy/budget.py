@@ -48,6 +48,7 @@ class Limiter:
         self.allow(limit.calls)
         made = sorted(seed)
         self._counted: deque[int] = deque(at + limit.per_ms for at in made)  # until when each call counts
+        self._others: deque[int] = deque()  # the last calls whose end nobody tells: lists, pages of id_list
         self._under_way = 0  # calls that count until their end is told, and longer
         self._fastest: int | None = None  # ms
         self._took = 0.0  # ms, on average
@@ -78,6 +79,7 @@ class Limiter:
     def take(self, now: int) -> None:
         """Use a slot now, for a call whose end nobody will tell: it counts from its start."""
         self._use(now)
+        self._others.append(now)
         self._count_until(now + self._limit.per_ms)
 
     def begin(self, now: int) -> None:
@@ -104,9 +106,14 @@ class Limiter:
         self._silent_until = now + SILENCE_MS
 
     def rate_per_ms(self, now: int, lanes: int | None = None) -> float:
-        """Return how many calls get through, for planning; with so many lanes and calls as slow as they have been."""
+        """Return how many GETs get through in a ms, for planning.
+
+        With so many lanes, GETs as slow as they have been, and as many other calls beside them as in the last minute.
+        """
+        self._forget(now)
         held_up = self._took - (self._fastest or 0)
-        rate = self._calls * self._current(now) / (self._limit.per_ms + held_up)
+        calls = max(1.0, self._calls * self._current(now) - len(self._others))
+        rate = calls / (self._limit.per_ms + held_up)
         return min(rate, lanes / self._took) if lanes and self._took else rate
 
     def _use(self, now: int) -> None:
@@ -130,5 +137,7 @@ class Limiter:
     def _forget(self, now: int) -> None:
         while self._counted and self._counted[0] <= now:
             self._counted.popleft()
+        while self._others and self._others[0] <= now - self._limit.per_ms:
+            self._others.popleft()
         if self._silent_until is not None and now >= self._silent_until:
             self._silent_until = None

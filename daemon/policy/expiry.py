@@ -27,6 +27,11 @@ def visibility_deadline(earliest_done_at: int, rules: Rules) -> int:
     return earliest_done_at + rules.visibility_ms
 
 
+def collect_by(deadline_at: int, rules: Rules) -> int:
+    """Return by when the GET of a task with this deadline should begin: it takes a moment, and more wait beside it."""
+    return deadline_at - rules.collect_slack_ms
+
+
 def retention_deadline(posted_at: int, variant: str | None, rules: Rules) -> int:
     """Return the instant after which the result is deleted; counted from posting, to be safe."""
     return posted_at + (rules.html_retention_ms if variant == "html" else rules.retention_ms)

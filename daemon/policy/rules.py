@@ -118,6 +118,9 @@ class Rules:
     throttled_ms: int = MINUTE_MS  # the limit counts minutes
     account_ms: int = 15 * MINUTE_MS
 
+    # The order of collecting serves some just in time: a GET that begins in the last moment ends after it.
+    collect_slack_ms: int = 5 * SECOND_MS
+
     # Alerts.
     alert_repeat_ms: int = 4 * HOUR_MS
     quiet_ms: int = 5 * MINUTE_MS

@@ -65,7 +65,7 @@ def test_a_get_before_completion_is_answered_not_yet() -> None:
 
 def test_id_list_says_when_a_task_was_done_and_that_another_is_not() -> None:
     account = account_of([5_000, -5_000])
-    assert account.page([0, 1], START) == [(0, START - 5_000), (1, None)]
+    assert account.page((0, START, 0), START) == [(0, START - 5_000), (1, None)]
 
 
 def test_whoever_exceeds_a_limit_gets_no_figures() -> None:
@@ -75,18 +75,18 @@ def test_whoever_exceeds_a_limit_gets_no_figures() -> None:
     with pytest.raises(LimitError, match="tasks_ready: more than 20"):
         account.window(START + 59_999)
     for _ in range(10):
-        account.page([0], START)
+        account.page((0, START, 0), START)
     with pytest.raises(LimitError, match="id_list: more than 10"):
-        account.page([0], START + 59_999)
+        account.page((0, START, 0), START + 59_999)
 
 
 def test_an_even_pace_uses_the_limit_up_and_never_exceeds_it() -> None:
     account, pace, now = account_of([0]), Even(2_000), START
     for _ in range(6_000):
         now += pace.wait_ms(now)
-        pace.take(now)
+        pace.begin(now)
         account.is_done(0, now)
-    assert now == START + 5_999 * 30
+    assert now == START + 5_999 * 60_000 // 1_999
 
 
 def test_more_lanes_than_the_remote_allows_are_refused() -> None:

@@ -118,6 +118,15 @@ def test_planning_counts_on_no_more_than_the_lanes_get_through() -> None:
     assert limiter.rate_per_ms(1_000, 1_000) == limiter.rate_per_ms(1_000) < 10_000 / MINUTE
 
 
+def test_other_calls_of_the_last_minute_are_not_planned_with() -> None:
+    limiter = Limiter(Limit(200, MINUTE))
+    usual = limiter.rate_per_ms(0)
+    for at in range(20):
+        limiter.take(at)
+    assert limiter.rate_per_ms(20) == pytest.approx(usual * 179 / 199)
+    assert limiter.rate_per_ms(20 + MINUTE) == pytest.approx(usual)
+
+
 def test_the_servers_word_silences_for_a_minute_and_slows_down_until_it_is_forgotten() -> None:
     limiter = Limiter(Limit(2000, MINUTE))
     limiter.take(0)
