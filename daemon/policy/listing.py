@@ -111,7 +111,7 @@ def _ask(scope: Scope, covered: list[Outstanding], look: Look | None, rules: Rul
     if look.failures:
         pause = min(rules.pace_failed_ms * 2 ** min(look.failures - 1, 10), rules.pace_failed_most_ms)
         return Ask(scope.listing, Why.FAILED, look.asked_at + pause)
-    if look.saturated:
+    if look.saturated and any(one.posted for one in covered):
         return Ask(scope.listing, Why.SATURATED, look.asked_at + rules.pace_saturated_ms)
     if drilled:
         return Ask(scope.listing, Why.DRILL_DOWN, look.asked_at + rules.pace_saturated_ms)

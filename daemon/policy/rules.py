@@ -119,7 +119,7 @@ class Rules:
     account_ms: int = 15 * MINUTE_MS
 
     # The order of collecting serves some just in time: a GET that begins in the last moment ends after it.
-    collect_slack_ms: int = 5 * SECOND_MS
+    collect_slack_ms: int = 2 * SECOND_MS
 
     # Alerts.
     alert_repeat_ms: int = 4 * HOUR_MS
