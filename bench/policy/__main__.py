@@ -7,15 +7,21 @@ import multiprocessing
 import sys
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 from bench.policy import cells, planning, table, workload
 from bench.policy.cells import Cell, Result
+from bench.policy.optimum import Optimum
 from bench.policy.planning import Cost
 
 
 def main() -> None:
     """Run what the command line asks for."""
     asked = arguments()
+    if asked.read:
+        print(table.text(*from_json(json.loads(asked.read.read_text()))))
+        return
     sizes = cells.QUICK_SIZES if asked.quick else tuple(asked.size or cells.SIZES)
     chosen = [one for one in cells.every_cell(sizes) if asked.only is None or asked.only in name_of(one)]
     results = play_all(chosen)
@@ -38,6 +44,7 @@ def arguments() -> argparse.Namespace:
         "--only", metavar="TEXT", help="runs whose name holds TEXT, like 'tight 50000 readyd'"
     )
     parser.add_argument("--json", action="store_true", help="every run as JSON, not only the worst")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="print the tables of an earlier run's JSON")
     return parser.parse_args()
 
 
@@ -77,6 +84,16 @@ def as_json(results: Sequence[Result], costs: Sequence[Cost]) -> dict[str, objec
         for one in results
     ]
     return {"runs": runs, "planning": [dataclasses.asdict(one) for one in costs]}
+
+
+def from_json(document: dict[str, Any]) -> tuple[list[Result], list[Cost]]:
+    """Read what `as_json` wrote."""
+    results = []
+    for run in document["runs"]:
+        facts = {name: value for name, value in run.items() if name not in ("makespan", "important_wait")}
+        facts["cell"], facts["best"] = Cell(**facts["cell"]), Optimum(**facts["best"])
+        results.append(Result(**facts))
+    return results, [Cost(**one) for one in document["planning"]]
 
 
 def _backlog(cell: Cell) -> tuple[int, str, bool, int]:
