@@ -16,13 +16,15 @@ QUICK_SIZES = (5_000,)
 RATES = (2_000, 10_000)
 LAGS = (0, 10, 60, 120)
 
+LISTS_ONLY = "readyd, lists only"
+
 POLICIES: dict[str, Callable[[Workload, int], Policy]] = {
     "official loop": baselines.OfficialLoop,
     "list, oldest first": lambda work, rate: baselines.ListOnly(work, rate, baselines.by_deadline),
     "list, by priority": lambda work, rate: baselines.ListOnly(work, rate, baselines.by_importance),
     "ids, earliest deadline": lambda work, rate: baselines.IdOnly(work, rate, baselines.by_deadline),
     "ids, strict priority": lambda work, rate: baselines.IdOnly(work, rate, baselines.by_importance),
-    "readyd, lists only": lambda work, rate: Readyd(work, rate, audit=False),
+    LISTS_ONLY: lambda work, rate: Readyd(work, rate, audit=False),
     "readyd": Readyd,
 }
 
@@ -31,7 +33,7 @@ Look = tuple[str, int]
 
 EVERY: tuple[Look, ...] = tuple((order, lag) for order in ORDERS for lag in LAGS)
 SOME: tuple[Look, ...] = (("oldest", 0), ("newest", 120), ("shuffled", 10), ("shuffled", 60))
-FEW: tuple[Look, ...] = (("oldest", 0), ("newest", 120))
+FEW: tuple[Look, ...] = (("oldest", 0), ("newest", 120), ("shuffled", 10))
 NO_LIST: tuple[Look, ...] = (("shuffled", 10),)
 
 
@@ -77,8 +79,8 @@ def looks(policy: str, size: int) -> tuple[Look, ...]:
     if policy.startswith("ids"):
         return NO_LIST
     if size < max(SIZES):
-        return EVERY
-    return SOME if policy == "readyd" else FEW
+        return SOME if policy == LISTS_ONLY and size > min(SIZES) else EVERY
+    return {"readyd": FEW, LISTS_ONLY: FEW[-1:]}.get(policy, FEW[:2])
 
 
 def every_cell(sizes: tuple[int, ...] = SIZES) -> Iterator[Cell]:
