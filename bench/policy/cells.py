@@ -33,7 +33,7 @@ Look = tuple[str, int]
 
 EVERY: tuple[Look, ...] = tuple((order, lag) for order in ORDERS for lag in LAGS)
 SOME: tuple[Look, ...] = (("oldest", 0), ("newest", 120), ("shuffled", 10), ("shuffled", 60))
-FEW: tuple[Look, ...] = (("oldest", 0), ("newest", 120), ("shuffled", 10))
+ENDS: tuple[Look, ...] = (("oldest", 0), ("newest", 120))
 NO_LIST: tuple[Look, ...] = (("shuffled", 10),)
 
 
@@ -75,12 +75,14 @@ class Result:
 
 
 def looks(policy: str, size: int) -> tuple[Look, ...]:
-    """Choose the lists to try: policies that never ask for a list need only one, and the largest runs take minutes."""
+    """Choose the lists to try: policies that never ask for a list need only one, and large runs take a minute each."""
     if policy.startswith("ids"):
         return NO_LIST
+    if size == min(SIZES):
+        return EVERY
     if size < max(SIZES):
-        return SOME if policy == LISTS_ONLY and size > min(SIZES) else EVERY
-    return {"readyd": FEW, LISTS_ONLY: FEW[-1:]}.get(policy, FEW[:2])
+        return SOME
+    return NO_LIST if policy.startswith("readyd") else ENDS
 
 
 def every_cell(sizes: tuple[int, ...] = SIZES) -> Iterator[Cell]:
