@@ -63,8 +63,9 @@ def _ask(listing: str, look: Look | None, now: int, rules: Rules, *, fruitful: b
     if look is None or look.asked_at is None or look.asked_at > now:
         # Never asked; or asked in the future, before somebody set the clock back.
         return Ask(listing, Why.FIRST, now)
-    if look.failures:
-        pause = min(rules.pace_failed_ms << min(look.failures - 1, 20), rules.fixed_failed_most_ms)
+    if look.answered_at is None or look.answered_at < look.asked_at:
+        # It brought no list; or readyd ended before the answer came, which is no failure of the list.
+        pause = min(rules.pace_failed_ms << min(max(look.failures - 1, 0), 20), rules.fixed_failed_most_ms)
         return Ask(listing, Why.FAILED, look.asked_at + pause)
     if look.saturated and fruitful:
         return Ask(listing, Why.SATURATED, look.asked_at + rules.pace_saturated_ms)
