@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -24,6 +24,7 @@ from daemon.passes import account, audit, clock_step, fixed, maintain, reconcile
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
+from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
@@ -104,7 +105,7 @@ class Service:
         self._notifier = notifier or Notifier({})
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
-        self._fixer = fixed.Fixer(tools, self.collector.refresh, self._reconciler.waits)
+        self._fixer = self._make_fixer(tools.rules)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
             "audit": Loop("audit", self._audit),
@@ -149,12 +150,13 @@ class Service:
 
     async def _fix_once(self) -> None:
         """Ask the lists of re-parsed tasks that are due, each when there is a slot for it, and fetch what they show."""
+        fixer = self._make_fixer(replace(self.tools.rules, fixed_apart_ms=0))  # nobody is left to need a slot
         for _ in fixed.SCOPES:
-            wait_ms = self._fixer.wait_ms()
+            wait_ms = fixer.wait_ms()
             if wait_ms is None:
                 return
             await self._pause(wait_ms / 1000)
-            if self.stop.is_set() or not await self._fixer.run():
+            if self.stop.is_set() or not await fixer.run():
                 return
             await self.collector.drain(self.stop)
 
@@ -164,6 +166,9 @@ class Service:
         for loop in self._loops.values():
             loop.wake()
         self.collector.wake()
+
+    def _make_fixer(self, rules: Rules) -> fixed.Fixer:
+        return fixed.Fixer(self.tools, self.collector.refresh, self._reconciler.waits, rules)
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():

@@ -14,6 +14,7 @@ from daemon.passes.remote import api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import fixed
 from daemon.policy.listing import Ask, Scope, Why
+from daemon.policy.rules import Rules
 from daemon.policy.window import read_window
 from ledger.looks import Window
 
@@ -30,6 +31,7 @@ class Fixer:
     tools: Tools
     on_change: Callable[[], None]  # called when there is something to collect again
     waits: Callable[[], Sequence[int]]  # after how many ms Tasks Ready needs each of its next calls
+    rules: Rules
     _plan_again_at: int = 0  # monotonic ms
     _rest_until: int = 0  # monotonic ms: the remote said that we ask too fast
     _see_again_at: int = 0  # monotonic ms
@@ -61,7 +63,7 @@ class Fixer:
         if ticks >= self._see_again_at:
             self._newest, self._see_again_at = results.run(tools), ticks + REPLAN_MS
         fruitful = tools.ledger.polls.fruitful_since(now - tools.rules.recent_look_ms)
-        asks = fixed.plan(self._newest, tools.ledger.polls.fixed_looks(), fruitful, SCOPES, now, tools.rules)
+        asks = fixed.plan(self._newest, tools.ledger.polls.fixed_looks(), fruitful, SCOPES, now, self.rules)
         for ask in asks:
             if ask.due_at <= now and not tools.remote.refuses(api_of(ask.listing), ticks):
                 return ask

@@ -50,9 +50,9 @@ class Reconciler:
         self._plan_again_at = 0
 
     def waits(self) -> list[int]:
-        """Return after how many ms each of the next calls is due, one of each list at most."""
+        """Return after how many ms each call of the next minute is due, as far as that can be foreseen."""
         now = self.tools.now()
-        return [max(0, ask.due_at - now) for ask in self._plan(now)]
+        return listing.coming(self._plan(now), now, self.tools.rules)
 
     def _next(self, now: int) -> Ask | None:
         asks = self._plan(now)

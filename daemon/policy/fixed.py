@@ -1,11 +1,12 @@
 """Which list of re-parsed tasks to ask next, and when, and which of its rows are news. Asks nobody.
 
 `tasks_fixed` lists tasks whose result was parsed anew and not fetched since, under the same id (docs tasks_fixed). What
-is here already is not in danger, so these lists are asked slowly, and only with calls that Tasks Ready does not need:
-whether both share the limit of 20 calls a minute is not documented, so they are taken to.
+is here already is not in danger, so these lists are asked slowly, one after the other, and only with calls that Tasks
+Ready does not need: whether both share the limit of 20 calls a minute is not documented, so they are taken to.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from daemon.policy.budget import Limiter
 from daemon.policy.listing import Ask, Scope, Why
@@ -29,8 +30,13 @@ def plan(
     `newest` tells of each function when the newest task was posted (ms UTC) whose result somebody has: after the
     retention nothing can be fetched again. `fruitful` are the lists that brought tasks back within `recent_look_ms`.
     """
+    asked = (look.asked_at for look in looks.values() if look.asked_at is not None and look.asked_at <= now)
+    not_before = max(asked, default=0) + rules.fixed_apart_ms
     asks = [
-        _ask(scope.listing, looks.get(scope.listing), now, rules, fruitful=scope.listing in fruitful)
+        _apart(
+            _ask(scope.listing, looks.get(scope.listing), now, rules, fruitful=scope.listing in fruitful),
+            not_before,
+        )
         for scope in scopes
         if any(now - newest[name] < rules.retention_ms for name in scope.functions if name in newest)
     ]
@@ -38,8 +44,8 @@ def plan(
 
 
 def has_room(lists: Limiter, waits: Sequence[int], ticks: int) -> bool:
-    """Say whether a call now delays none that Tasks Ready needs; these are due after so many ms each."""
-    due = sorted(ticks + wait for wait in waits)
+    """Say whether a call now delays none that Tasks Ready needs; these are due after so many ms each, in order."""
+    due = [ticks + wait for wait in waits]
     first, *others = lists.starts([ticks, *due])
     return first == ticks and others == lists.starts(due)
 
@@ -57,6 +63,10 @@ def is_news(task: Settled, asked_at: int, now: int, rules: Rules) -> bool:
         patience = max(patience, rules.pace_fixed_ms << min(task.edition - 2, 20))
     # Settled in the future: before somebody set the clock back.
     return asked_at - task.settled_at >= patience or task.settled_at > now
+
+
+def _apart(ask: Ask, not_before: int) -> Ask:
+    return ask if ask.why is Why.SATURATED else replace(ask, due_at=max(ask.due_at, not_before))
 
 
 def _ask(listing: str, look: Look | None, now: int, rules: Rules, *, fruitful: bool) -> Ask:

@@ -376,7 +376,9 @@ def cycle() -> Callable[..., bool]:
                 check_bodies(life)
                 assert len(bodies_of(path)) == tasks * editions[0], "one result each time"
                 moves = 1 + 2 * editions[0]
-                assert {len(life.history(one)) for one in ids} == {moves}, "recorded; listed, fetched; fixed, ..."
+                assert {len(life.history(one)) for one in ids} == {moves}, (
+                    "recorded; listed, fetched; fixed, ..."
+                )
             finally:
                 await life.stop()
                 life.close()
