@@ -352,7 +352,7 @@ def cycle() -> Callable[..., bool]:
         directory.mkdir()
         path, clock, log, time = directory / "ledger.db", VirtualClock(), io.StringIO(), [START]
         worlds: list[World] = []
-        tasks, editions = (2, [1]) if reparsed else (5, [1])
+        tasks, editions = 2 if reparsed else 5, [1]
 
         async def life_of(driver: type[LedgerDatabase]) -> None:
             logs.configure(stream=log, environ={}, level="info", format="json")
@@ -368,17 +368,15 @@ def cycle() -> Callable[..., bool]:
                 life.start()
                 table, ids = life.ledger.tasks, worlds[0].task_ids()
                 await life.until(
-                    lambda: not table.outstanding() and set(table.editions_of(ids).values()) == set(editions),
+                    lambda: not table.outstanding() and {*table.editions_of(ids).values()} == {*editions},
                     within=3 * HOUR,
                 )
                 await life.stop()
                 assert life.states() == {State.COLLECTED: tasks}
                 check_bodies(life)
                 assert len(bodies_of(path)) == tasks * editions[0], "one result each time"
-                moves = 1 + 2 * editions[0]
-                assert {len(life.history(one)) for one in ids} == {moves}, (
-                    "recorded; listed, fetched; fixed, ..."
-                )
+                # recorded; listed, fetched; fixed, fetched
+                assert {len(life.history(one)) for one in ids} == {1 + 2 * editions[0]}
             finally:
                 await life.stop()
                 life.close()
