@@ -85,9 +85,7 @@ class Rules:
 
     # Lists of re-parsed tasks (docs tasks_fixed): results that are here already, so nothing hurries.
     pace_fixed_ms: int = HOUR_MS
-    fixed_apart_ms: int = (
-        MINUTE_MS  # what Tasks Ready may need next minute nobody can foresee; so leave it most
-    )
+    fixed_apart_ms: int = MINUTE_MS  # nobody can foresee what Tasks Ready needs next minute: leave it most
     fixed_failed_most_ms: int = 6 * HOUR_MS
 
     # Audits: id_list is free, 10 calls a minute for all APIs together (docs id_list).
