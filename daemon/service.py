@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -20,10 +20,11 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, audit, clock_step, maintain, reconcile, review
+from daemon.passes import account, audit, clock_step, fixed, maintain, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
+from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
@@ -104,9 +105,11 @@ class Service:
         self._notifier = notifier or Notifier({})
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
+        self._fixer = self._make_fixer(tools.rules)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
             "audit": Loop("audit", self._audit),
+            "fixed": Loop("fixed", self._fix),  # woken by reconcile
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -138,11 +141,24 @@ class Service:
             while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
                 await self.collector.drain(self.stop)
             await self.collector.drain(self.stop)
+            await self._fix_once()
             review.run(self.tools)
         finally:
             self.collector.flush()
             await self.tools.client.aclose()
         return EX_UNAVAILABLE if self.tools.remote.failures or self.tools.remote.refused else 0
+
+    async def _fix_once(self) -> None:
+        """Ask the lists of re-parsed tasks that are due, each when there is a slot for it, and fetch what they show."""
+        fixer = self._make_fixer(replace(self.tools.rules, fixed_apart_ms=0))  # nobody is left to need a slot
+        for _ in fixed.SCOPES:
+            wait_ms = fixer.wait_ms()
+            if wait_ms is None:
+                return
+            await self._pause(wait_ms / 1000)
+            if self.stop.is_set() or not await fixer.run():
+                return
+            await self.collector.drain(self.stop)
 
     def ask_to_stop(self) -> None:
         """Let every loop end after what it is doing; safe to call from a signal handler of the loop."""
@@ -150,6 +166,9 @@ class Service:
         for loop in self._loops.values():
             loop.wake()
         self.collector.wake()
+
+    def _make_fixer(self, rules: Rules) -> fixed.Fixer:
+        return fixed.Fixer(self.tools, self.collector.refresh, self._reconciler.waits, rules)
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():
@@ -171,11 +190,15 @@ class Service:
         await self._reconciler.run()
         # Fed by what it is there to watch: a pass that looked at the lists, or found that none is due.
         self._notifier.watchdog()
-
         self._tell_of_refusal()
+        # After Tasks Ready had its turn, and in a loop of its own: a slow answer there must not hold this one up.
+        self._loops["fixed"].wake()
 
     async def _audit(self) -> None:
         await self._auditor.run()
+
+    async def _fix(self) -> None:
+        await self._fixer.run()
 
     async def _account(self) -> None:
         await account.ask(self.tools)
@@ -206,14 +229,14 @@ class Service:
                 await self.collector.run(self.stop)
             except LedgerError as error:
                 self.tools.ledger_failed(error, "collect")
-                await self._pause()
+                await self._pause(AFTER_FAILURE_S)
             except Exception:
                 self.tools.log.exception("pass.failed", job="collect")
-                await self._pause()
+                await self._pause(AFTER_FAILURE_S)
 
-    async def _pause(self) -> None:
+    async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AFTER_FAILURE_S):
+            async with asyncio.timeout(seconds):
                 await self.stop.wait()
 
     def _watch_clock(self) -> None:
@@ -237,6 +260,7 @@ class Service:
             self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
+        self._fixer.forget_plan()
         try:
             clock_step.run(self.tools, round(moved_s * 1000))
         except LedgerError as error:

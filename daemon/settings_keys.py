@@ -167,6 +167,7 @@ _ALL = (
     _rule("pace.normal_s", "pace_normal_ms", 86_400, "between looks for other tasks"),
     _rule("pace.on_page_s", "pace_on_page_ms", 86_400, "between looks for OnPage tasks"),
     _rule("pace.saturated_s", "pace_saturated_ms", 86_400, "between looks at a full window"),
+    _rule("pace.fixed_s", "pace_fixed_ms", 86_400, "between looks for re-parsed results"),
     _rule("alerts.expiring_h", "expiring_ms", 71, "left when a task counts as expiring"),
     _rule("alerts.urgent_h", "urgent_ms", 71, "left when it counts as urgent"),
     _rule("alerts.critical_h", "critical_ms", 71, "left when it counts as critical"),

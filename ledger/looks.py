@@ -90,7 +90,7 @@ def record(
     apply(database, _ASSIGNMENTS, moves)
     # What an audit found behind full windows is hidden no longer.
     database.change(_SEEN, [ids_json([task.id for task in known])])
-    _close(database, window, len(moves))
+    close(database, window, len(moves))
     return LookOutcome(
         ready=tuple(move.task_id for move in moves),
         lingering=sum(task.state is State.COLLECTED for task in known),
@@ -131,7 +131,8 @@ def _move(task: Known, row: Sighting, earliest: int, at: int) -> Move:
     return Move(task.id, task.state, State.READY, reason, at, values)
 
 
-def _close(database: LedgerDatabase, window: Window, ready: int) -> None:
+def close(database: LedgerDatabase, window: Window, ready: int) -> None:
+    """Write down what an answered call showed, and how many tasks it moved to ready."""
     closed = database.change(
         """update poll set answered_at = ?, outcome = 'listed', rows = ?, saturated = ?, ready = ?, foreign_rows = ?
            where id = ? and listing = ?""",

@@ -1,9 +1,16 @@
-"""Calls of listings, and the newest answers of each. Does not hold windows (`ledger.looks` writes what they showed)."""
+"""Calls of listings, and the newest answers of each. Does not hold windows (`ledger.looks` writes what they showed).
+
+Two kinds of lists are kept here, because they share a budget of calls: those of Tasks Ready, and those of re-parsed
+tasks (`tasks_fixed`). Only the first kind says what is done, so nobody gets both at once.
+"""
 
 from ledger import rows
 from ledger.connection import Connection
 from ledger.errors import LedgerError
 from ledger.records import Look
+
+READY_LISTS = "listing not glob '*/tasks_fixed'"
+FIXED_LISTS = "listing glob '*/tasks_fixed'"
 
 
 class PollTable:
@@ -43,21 +50,31 @@ class PollTable:
             database.change("update look set failures = failures + 1 where listing = ?", [listing])
 
     def looks(self) -> dict[str, Look]:
-        """Return the newest answers of every listing that was ever asked."""
+        """Return the newest answers of every listing of Tasks Ready that was ever asked."""
+        return self._looks(READY_LISTS)
+
+    def fixed_looks(self) -> dict[str, Look]:
+        """Return the newest answers of every list of re-parsed tasks that was ever asked."""
+        return self._looks(FIXED_LISTS)
+
+    def fruitful_since(self, at: int) -> frozenset[str]:
+        """Return the lists of re-parsed tasks of which a call made since `at` brought tasks back."""
         with self._connection.reading() as database:
-            # Asked for before every plan, so without models.
-            return {row[0]: rows.look_of_columns(row) for row in database.rows(_LOOKS)}
+            found = database.rows(
+                f"select distinct listing from poll where asked_at >= ? and ready > 0 and {FIXED_LISTS}", [at]
+            )
+            return frozenset(listing for (listing,) in found)
 
     def asked_since(self, at: int) -> list[int]:
-        """Return when calls were made since `at`, the oldest first."""
+        """Return when calls of lists of both kinds were made since `at`, the oldest first."""
         with self._connection.reading() as database:
             found = database.rows("select asked_at from poll where asked_at >= ? order by asked_at", [at])
             return [asked_at for (asked_at,) in found]
 
     def last_answered_at(self) -> int | None:
-        """Return when a listing was last read."""
+        """Return when a listing of Tasks Ready was last read."""
         with self._connection.reading() as database:
-            answered_at: int | None = database.one("select max(answered_at) from look")
+            answered_at: int | None = database.one(f"select max(answered_at) from look where {READY_LISTS}")
             return answered_at
 
     def prune(self, before: int) -> int:
@@ -65,7 +82,12 @@ class PollTable:
         with self._connection.writing() as database:
             return database.change("delete from poll where asked_at < ?", [before])
 
+    def _looks(self, which: str) -> dict[str, Look]:
+        with self._connection.reading() as database:
+            # Asked for before every plan, so without models.
+            found = database.rows(f"select {_COLUMNS} from look where {which} order by listing")
+            return {row[0]: rows.look_of_columns(row) for row in found}
 
-_LOOKS = """
-    select listing, asked_at, answered_at, clear_at, saturated, rows, foreign_rows, failures from look order by listing
-"""
+
+_COLUMNS = "listing, asked_at, answered_at, clear_at, saturated, rows, foreign_rows, failures"
+"""Those of `Look`, in its order."""

@@ -20,6 +20,7 @@ from ledger.connection import Connection
 from ledger.engine import Engine
 from ledger.migrate import RESULTS
 from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
+from ledger.polls import READY_LISTS
 from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Task, Transition
 
 PAGE = 500
@@ -48,7 +49,7 @@ class Totals:
     bodies: int
     cost: float  # USD
     oldest_outstanding_at: int | None  # posted_at
-    last_answered_at: int | None  # of a listing
+    last_answered_at: int | None  # of a listing of Tasks Ready
     important_wait_mean_ms: (
         float | None
     )  # from the first sign to settled, of collected tasks above normal priority
@@ -137,12 +138,13 @@ class Reader:
         return self._records(query, rows.transition)
 
     def polls(self, limit: int) -> list[Poll]:
-        """Return the newest calls of listings, the newest first."""
+        """Return the newest calls of lists of both kinds, the newest first."""
         return self._records(PollRow.select().order_by(PollRow.id.desc()).limit(limit), rows.poll)
 
     def looks(self) -> list[Look]:
-        """Return the newest answers of every listing that was ever asked."""
-        return self._records(LookRow.select().order_by(LookRow.listing), rows.look)
+        """Return the newest answers of every listing of Tasks Ready that was ever asked."""
+        query = LookRow.select().where(SQL(READY_LISTS)).order_by(LookRow.listing)
+        return self._records(query, rows.look)
 
     def audits(self) -> list[Audit]:
         """Return how far the audit of every API has come that was ever asked, by the API's name."""
@@ -185,7 +187,7 @@ class Reader:
         """Return the ledger in a few numbers."""
         with self._connection.reading() as database:
             tasks, cost, oldest = database.rows(_TOTALS)[0]
-            answered_at = database.one("select max(answered_at) from look")
+            answered_at = database.one(f"select max(answered_at) from look where {READY_LISTS}")
             important, other = database.rows(_WAITS)[0]
         return Totals(tasks, self._bodies.count(), cost, oldest, answered_at, important, other)
 

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # 40403: the remote deleted the result
     NOT_FOUND = "not found"  # 40401 again and again after the grace period
     FIXED = "fixed"  # tasks_fixed lists a re-parsed result under the same id
+    KEPT = "kept"  # that result cannot be had; the earlier one is kept
     AUDITED = "audited"  # id_list names its completion time
 
 
@@ -153,6 +154,14 @@ class Outstanding:
     hurried: int  # of these, tasks above normal priority
     oldest_posted_at: int  # of those in `posted` that a list could show
     expected: int  # of those in `posted`, how many a list is expected to show (not postback)
+
+
+class Settled(NamedTuple):
+    """Where a task stands, and how often its result was brought home: what a re-parse is judged by."""
+
+    state: State
+    settled_at: int | None  # when it reached a state that asks for nothing more
+    edition: int  # of its result that it has or waits for: 1, and one more after each re-parse
 
 
 @dataclass(frozen=True, slots=True)

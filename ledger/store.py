@@ -155,16 +155,20 @@ class Ledger:
         with self._connection.writing() as database:
             return record_page(database, Page(call_id, rows, foreign, at), audit, evidence, adopted)
 
-    def record_fixed(self, ids: Sequence[str], at: int) -> tuple[str, ...]:
+    def record_fixed(self, ids: Sequence[str], at: int, *, window: Window | None = None) -> tuple[str, ...]:
         """Bring settled tasks back whose results were re-parsed (tasks_fixed); return the ids that moved.
 
-        Only tasks that are collected or delivered move; they count as completed anew at `at`.
+        Only tasks that are collected or delivered move; they count as completed anew at `at`. `window` is the answered
+        call of the list that showed them; it is closed in the same transaction.
 
         Raises:
             LedgerError: none was moved.
         """
         with self._connection.writing() as database:
-            return settling.reopen(database, ids, at)
+            moved = settling.reopen(database, ids, at)
+            if window is not None:
+                looks.close(database, window, len(moved))
+            return moved
 
     def save_bodies(self, bodies: Sequence[Body]) -> None:
         """Make results durable; call it before `settle`.

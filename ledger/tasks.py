@@ -1,11 +1,11 @@
 """Questions about tasks, and the small notes on them that are no moves. Does not move tasks (`looks`, `settling`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ledger import moves, rows
 from ledger.connection import Connection
 from ledger.models import TaskRow
-from ledger.records import Band, Candidate, Outstanding, PrioritySource, State, Task
+from ledger.records import Band, Candidate, Outstanding, PrioritySource, Reason, Settled, State, Task
 
 
 class TaskTable:
@@ -30,8 +30,30 @@ class TaskTable:
 
         Ids that the ledger does not know are absent.
         """
+        return {task_id: one.edition for task_id, one in self.settled_of(ids).items()}
+
+    def settled_of(self, ids: Sequence[str]) -> dict[str, Settled]:
+        """Return where tasks stand, since when, and with which edition; unknown ids are absent."""
         with self._connection.reading() as database:
-            return dict(database.rows(_EDITIONS, [rows.ids_json(ids)]))
+            found = database.rows(_SETTLED, [rows.ids_json(ids)])
+            return {task_id: Settled(State(state), *rest) for task_id, state, *rest in found}
+
+    def results_since(self, at: int) -> dict[str, int]:
+        """Return the functions of which results came home since `at`, with the newest posting time of these tasks."""
+        with self._connection.reading() as database:
+            return dict(database.rows(_RESULTS, [at]))
+
+    def ready_by(self, functions: Iterable[str], at: int) -> int:
+        """Count the tasks of these functions that were in `ready` by `at`, and are still."""
+        with self._connection.reading() as database:
+            count: int = database.one(_READY_BY, [rows.ids_json(list(functions)), at])
+            return count
+
+    def moved_since(self, reason: Reason, at: int) -> tuple[str, ...]:
+        """Return the ids of tasks that moved for this reason since `at`, the latest move first."""
+        with self._connection.reading() as database:
+            found = database.rows(_MOVED, [at, str(reason)])
+            return tuple(dict.fromkeys(task_id for (task_id,) in found))
 
     def candidates(self, now: int) -> list[Candidate]:
         """Return every outstanding task that no postponement holds back."""
@@ -166,9 +188,27 @@ _BLOCK_POSTED = f"""
         and blocked_at is null and (next_try_at is null or next_try_at <= ?)
 """
 
-_EDITIONS = """
-    select task.id, 1 + (select count(*) from transition where task_id = task.id and reason = 'fixed')
+_SETTLED = """
+    select task.id, state, settled_at,
+           1 + (select count(*) from transition where task_id = task.id and reason = 'fixed')
     from json_each(?) cross join task on task.id = json_each.value
+"""
+
+_RESULTS = """
+    select function, max(posted_at) from task
+    where settled_at >= ? and state in ('collected', 'delivered') group by function
+"""
+
+_READY_BY = f"""
+    select count(*) from json_each(?) cross join task on task.function = json_each.value
+    where {_OPEN} and state = 'ready' and ready_at <= ?
+"""
+
+# From the newest move back to the last one before that instant: moves have no index by time, and need none.
+_MOVED = """
+    select task_id from transition
+    where id > coalesce((select id from transition where at < ? order by id desc limit 1), 0) and reason = ?
+    order by id desc
 """
 
 _OUTSTANDING = f"""

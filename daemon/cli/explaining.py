@@ -12,8 +12,8 @@ import click
 from daemon.cli import filters, words
 from daemon.cli.options import DONE, Shared, examples, json_option, shared_options
 from daemon.cli.render import Screen, write_json
-from daemon.cli.showing import MEANING
-from ledger.records import Look, State, Task, Transition, Webhook
+from daemon.cli.showing import MEANING, REPARSED, is_reparsed
+from ledger.records import Edition, Look, State, Task, Transition, Webhook
 from ledger.states import OUTSTANDING
 from ledger.times import as_text
 
@@ -37,7 +37,8 @@ EVIDENCE = {
     "failed remotely": "the remote answered a GET with an error that is final",
     "expired": "the remote answered a GET that the result is deleted (40403)",
     "not found": "the remote answered again and again that there is no such task (40401)",
-    "fixed": "the remote parsed the result anew (tasks_fixed)",
+    "fixed": "the remote parsed its result anew, and a list of re-parsed tasks (tasks_fixed) showed it",
+    "kept": "the re-parsed result cannot be had, so the earlier one is kept",
 }
 """The observation behind each reason of a move."""
 
@@ -60,6 +61,7 @@ class Case:
     standing: "Standing | None"  # None: nothing is left to be done about it
     why_get: "GetReason | None"  # why a GET is worth its cost now
     by_id_at: int | None  # when it is asked for by id if no list shows it before
+    editions: list[Edition]  # what is here of its result, the newest first
 
 
 @click.command(
@@ -105,15 +107,25 @@ def _identity(task: Task, now: int) -> Iterator[str]:
 
 def _known(case: Case, now: int) -> Iterator[str]:
     task = case.task
-    yield f"It is {task.state}: {MEANING[task.state]}."
+    meaning = REPARSED if is_reparsed(task, case.history) else MEANING[task.state]
+    yield f"It is {task.state}: {meaning}."
     for move in case.history:
         yield f"{as_text(move.at)}: {EVIDENCE.get(move.reason, move.reason)}; so it became {move.to_state}."
     if task.state is State.POSTED:
         yield from _no_sign(case, now)
     if task.earliest_done_at is not None and task.latest_done_at is not None:
         yield _done_at(task.earliest_done_at, task.latest_done_at)
+    yield from _editions(case.editions)
     if task.code is not None:
         yield f"The last answer about it was {task.code} {words.clean(task.message).rstrip('.')}."
+
+
+def _editions(editions: list[Edition]) -> Iterator[str]:
+    """Tell the editions when there is more than the first one."""
+    if any(one.edition > 1 for one in editions):
+        for one in reversed(editions):
+            about = f"its result ({one.variant}), fetched at {as_text(one.fetched_at)}, is kept"
+            yield f"Edition {one.edition} of {about}."
 
 
 def _no_sign(case: Case, now: int) -> Iterator[str]:
@@ -151,7 +163,9 @@ def _done_at(earliest: int, latest: int) -> str:
 
 
 def _time(case: Case, standing: "Standing", now: int) -> Iterator[str]:
-    if standing.listed:
+    if is_reparsed(case.task, case.history):
+        yield "The list of re-parsed tasks shows it until it is fetched again; no other end is documented."
+    elif standing.listed:
         word = "If it is done, " if case.task.state is State.POSTED else ""
         until = f"Tasks Ready shows it until {as_text(standing.deadline_at)} at the earliest"
         yield f"{word}{until} ({words.left(standing.deadline_at, now)}); band: {standing.band}."
@@ -162,7 +176,7 @@ def _time(case: Case, standing: "Standing", now: int) -> Iterator[str]:
 def _next(case: Case, now: int) -> Iterator[str]:
     task = case.task
     if case.standing is None:
-        yield _settled(task)
+        yield _settled(task, case.editions)
         return
     tries = f" after {words.counted(task.attempts, 'answer')} of this kind" if task.attempts > 1 else ""
     if task.next_try_at is not None and task.next_try_at > now:
@@ -176,8 +190,10 @@ def _next(case: Case, now: int) -> Iterator[str]:
             yield f"If none shows it before, it is asked for by id at {when}."
 
 
-def _settled(task: Task) -> str:
-    if task.state is State.COLLECTED or task.state is State.DELIVERED:
+def _settled(task: Task, editions: list[Edition]) -> str:
+    if task.state in (State.COLLECTED, State.DELIVERED) and any(one.edition > 1 for one in editions):
+        return "Nothing: its result is here; `readyd show ID --result` writes the newest edition, --edition N another."
+    if task.state in (State.COLLECTED, State.DELIVERED):
         return "Nothing: its result is here; `readyd show ID --result` writes it."
     if task.state is State.LOST:
         return "Nothing, unless a list shows it after all."
@@ -205,7 +221,7 @@ def _case(reader: "Reader", task: Task, settings: "Settings", now: int) -> Case:
         why_get = probing.why_get(candidate, now, clear_at, rules)
         if task.state is State.POSTED:
             by_id_at = probing.by_id_at(candidate, clear_at, rules)
-    return Case(task, reader.history(task.id), seen, standing, why_get, by_id_at)
+    return Case(task, reader.history(task.id), seen, standing, why_get, by_id_at, reader.editions(task.id))
 
 
 def _tell(screen: Screen, told: dict[str, list[str]]) -> None:

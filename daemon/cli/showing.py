@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from daemon.cli import filters, words
 from daemon.cli.layout import Cell
 from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
 from daemon.cli.render import Screen, say, worded, write_json
-from ledger.records import Body, PrioritySource, State, Task, Transition, Webhook
+from ledger.records import Body, Edition, PrioritySource, Reason, State, Task, Transition, Webhook
 from ledger.states import OUTSTANDING
 from ledger.times import as_text
 
@@ -36,6 +36,7 @@ SOURCES = {
     PrioritySource.RULE: "by the rules of the settings, else as posted",
     PrioritySource.USER: "set by readyd prioritise",
 }
+REPARSED = "parsed anew by the remote; the new result is not here yet, the earlier one is"
 LABEL = 13
 
 
@@ -46,8 +47,13 @@ class Known:
     task: Task
     standing: "Standing | None"  # None: nothing is left to be done about it
     history: list[Transition]
-    variants: list[str]  # forms of the result that are here
+    editions: list[Edition]  # what is here of the result, the newest first
     body: Body | None
+
+    @property
+    def variants(self) -> list[str]:
+        """Name the forms of the result that are here."""
+        return list(dict.fromkeys(one.variant for one in self.editions))
 
 
 @click.command(
@@ -56,15 +62,24 @@ class Known:
         "readyd show 11231402-1535-0066-0000-8a3f2c1e0d4b",
         "readyd show 11231402-15 --json",
         "readyd show 11231402-15 --result | jq '.tasks[0].result[0].items'",
+        "readyd show 11231402-15 --result --edition 1",
     ),
 )
 @click.argument("task_id", metavar="ID")
 @click.option("--result", is_flag=True, help="Write the result, the JSON answer as the remote sent it.")
 @click.option("--variant", metavar="NAME", help="Which form of the result: advanced, regular, html, ...")
+@click.option(
+    "--edition",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Which edition of a re-parsed result: 1 is the first. Default: the newest.",
+)
 @json_option
 @shared_options
 @click.pass_obj
-def show(shared: Shared, task_id: str, result: bool, variant: str | None, as_json: bool) -> int:
+def show(
+    shared: Shared, task_id: str, result: bool, variant: str | None, edition: int | None, as_json: bool
+) -> int:
     """Show all that is known of the task ID, and its history. The beginning of an id is enough if no other id
     begins so.
 
@@ -73,7 +88,7 @@ def show(shared: Shared, task_id: str, result: bool, variant: str | None, as_jso
     with shared.reading() as (settings, reader, now):
         task = filters.resolve(reader, task_id)
         if result:
-            return _write_result(reader, task, variant)
+            return _write_result(reader, task, variant, edition)
         standing = None
         if task.state in OUTSTANDING:
             from daemon.standing import Standings, as_candidate
@@ -81,14 +96,18 @@ def show(shared: Shared, task_id: str, result: bool, variant: str | None, as_jso
             looks = {look.listing: look for look in reader.looks()}
             standings = Standings(looks, now, settings.rules, settings.variants)
             standing = standings.of(as_candidate(task))
-        known = Known(
-            task, standing, reader.history(task.id), reader.variants(task), reader.body(task, variant)
-        )
+        body = reader.body(task, variant, edition)
+        known = Known(task, standing, reader.history(task.id), reader.editions(task.id), body)
     if as_json:
         _write(known)
     else:
         _tell(shared.screen(), known, now)
     return DONE
+
+
+def is_reparsed(task: Task, history: Sequence[Transition]) -> bool:
+    """Say whether a task waits for its result to be fetched again."""
+    return task.state is State.READY and bool(history) and history[-1].reason == Reason.FIXED
 
 
 def inflate(body: Body) -> bytes:
@@ -106,17 +125,24 @@ def inflate(body: Body) -> bytes:
         raise DamagedLedgerError(msg) from None
 
 
-def _write_result(reader: "Reader", task: Task, variant: str | None) -> int:
-    body = reader.body(task, variant)
+def _write_result(reader: "Reader", task: Task, variant: str | None, edition: int | None) -> int:
+    body = reader.body(task, variant, edition)
     if body is None:
-        here = reader.variants(task)
-        if here:
-            say(f"the result of task {task.id} is here as {', '.join(here)}, not as {variant}")
-        else:
-            say(f"there is no result of task {task.id}: it is {task.state}, {MEANING[task.state]}")
+        say(_missing(task, reader.editions(task.id), variant, edition))
         return ATTENTION
     click.echo(inflate(body), nl=False)
     return DONE
+
+
+def _missing(task: Task, here: list[Edition], variant: str | None, edition: int | None) -> str:
+    if not here:
+        return f"there is no result of task {task.id}: it is {task.state}, {MEANING[task.state]}"
+    if edition is None:
+        names = dict.fromkeys(one.variant for one in here)
+        return f"the result of task {task.id} is here as {', '.join(names)}, not as {variant}"
+    kept = ", ".join(f"edition {one.edition} ({one.variant})" for one in here)
+    wanted = f"edition {edition}" + (f" ({variant})" if variant else "")
+    return f"the result of task {task.id} is here as {kept}, not as {wanted}"
 
 
 def _write(known: Known) -> None:
@@ -128,9 +154,11 @@ def _write(known: Known) -> None:
             **plain.task(known.task, known.standing),
             "history": [plain.record(move) for move in known.history],
             "variants": known.variants,
+            "editions": [one._asdict() for one in known.editions],
             "result": body
             and {
                 "variant": body.variant,
+                "edition": body.edition,
                 "size": body.size,
                 "stored_size": len(body.gzip),
                 "code": body.code,
@@ -142,9 +170,9 @@ def _write(known: Known) -> None:
 
 def _tell(screen: Screen, known: Known, now: int) -> None:
     facts = (
-        *_identity(known.task),
+        *_identity(known),
         *_progress(known.task, now),
-        *_deadlines(known.standing, now),
+        *_deadlines(known, now),
         *_outcome(known),
     )
     for label, *parts in facts:
@@ -160,12 +188,14 @@ Facts = Iterator[tuple[str | Cell, ...]]
 """A label, and the parts of a sentence."""
 
 
-def _identity(task: Task) -> Facts:
+def _identity(known: Known) -> Facts:
+    task = known.task
     yield "task", Cell(words.clean(task.id), "bold")
     yield "function", words.clean(task.function)
     if task.tag:
         yield "tag", words.clean(task.tag)
-    yield "state", worded(str(task.state)), f": {MEANING[task.state]}"
+    meaning = REPARSED if is_reparsed(task, known.history) else MEANING[task.state]
+    yield "state", worded(str(task.state)), f": {meaning}"
     yield "priority", f"{task.priority}, {SOURCES[task.priority_source]}"
     if task.webhook is not Webhook.NONE:
         yield "webhook", f"{task.webhook}: the remote was asked to call a server when it is done"
@@ -195,10 +225,12 @@ def _progress(task: Task, now: int) -> Facts:
         yield "settled", _when(task.settled_at, now)
 
 
-def _deadlines(standing: "Standing | None", now: int) -> Facts:
+def _deadlines(known: Known, now: int) -> Facts:
+    standing = known.standing
     if standing is None:
         return
-    if standing.listed:
+    # How long the lists of re-parsed tasks show a task is not documented.
+    if standing.listed and not is_reparsed(known.task, known.history):
         until = "until" if standing.deadline_at > now else "perhaps no more: until"
         when = f"{as_text(standing.deadline_at)}, {words.left(standing.deadline_at, now)}: "
         yield "on the list", f"{until} {when}", worded(str(standing.band))
@@ -212,6 +244,10 @@ def _outcome(known: Known) -> Facts:
     if body is not None:
         size = f"{words.size(body.size)} ({words.size(len(body.gzip))} stored)"
         yield "result", f"{body.variant}, {size}, fetched {as_text(body.fetched_at)}; --result writes it"
+    if any(one.edition > 1 for one in known.editions):
+        for one in known.editions:
+            about = f"{one.variant}, {words.size(one.size)}, fetched {as_text(one.fetched_at)}"
+            yield f"edition {one.edition}", about
     if len(known.variants) > 1:
         yield "variants", ", ".join(known.variants)
     if task.cost is not None:

@@ -157,6 +157,7 @@ def _line(task: Task, body: Body, answer: bytes) -> bytes:
         "settled_at": task.settled_at,
         "function": task.function,
         "variant": body.variant,
+        "edition": body.edition,
         "tag": task.tag,
         "state": str(task.state),
         "code": task.code,

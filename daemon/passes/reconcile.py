@@ -49,7 +49,20 @@ class Reconciler:
         """Plan again at the next wake, whatever was planned before."""
         self._plan_again_at = 0
 
+    def waits(self) -> list[int]:
+        """Return after how many ms each call of the next minute is due, as far as that can be foreseen."""
+        now = self.tools.now()
+        return listing.coming(self._plan(now), now, self.tools.rules)
+
     def _next(self, now: int) -> Ask | None:
+        asks = self._plan(now)
+        if asks and asks[0].due_at <= now:
+            return asks[0]
+        wait = min(REPLAN_MS, asks[0].due_at - now) if asks else REPLAN_MS
+        self._plan_again_at = self.tools.ticks() + wait
+        return None
+
+    def _plan(self, now: int) -> list[Ask]:
         ledger, present = self.tools.ledger, self.tools.now()
         # Instants of the future were written before somebody set the clock back; waiting for them would be silence.
         outstanding = [
@@ -58,12 +71,7 @@ class Reconciler:
             if not self.tools.remote.refuses(api_of(one.function), self.tools.ticks())
         ]
         looks = {path: self._as_of_now(look) for path, look in ledger.polls.looks().items()}
-        asks = listing.plan(outstanding, looks, self.tools.scopes, now, self.tools.rules)
-        if asks and asks[0].due_at <= now:
-            return asks[0]
-        wait = min(REPLAN_MS, asks[0].due_at - now) if asks else REPLAN_MS
-        self._plan_again_at = self.tools.ticks() + wait
-        return None
+        return listing.plan(outstanding, looks, self.tools.scopes, now, self.tools.rules)
 
     def _as_of_now(self, look: Look) -> Look:
         if (look.asked_at or 0) > self.tools.now():
@@ -133,8 +141,9 @@ class Reconciler:
         if look is not None and not look.saturated and look.answered_at != look.clear_at:
             # The last answer was under suspicion and showed nothing; another empty one does not clear the list.
             look = replace(look, rows=tools.rules.empty_list_least)
-        outstanding = tools.ledger.tasks.outstanding()
-        if window.suspiciously_empty(rows, look, outstanding, scope, now, tools.rules):
+        seen_at = None if look is None else look.answered_at
+        left = 0 if rows or seen_at is None else tools.ledger.tasks.ready_by(scope.functions, seen_at)
+        if window.suspiciously_empty(rows, look, left, tools.rules):
             tools.remote.empty_lists.setdefault(path, now)
             return True
         tools.remote.empty_lists.pop(path, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, decide
-from ledger.records import Body, Candidate, Postponement, Settlement, State
+from ledger.records import Body, Candidate, Postponement, Reason, Settled, Settlement, State
 
 GROUP = 30
 """Results that share a commit; more would only make a crash dearer."""
@@ -60,20 +60,17 @@ class Recorder:
         group, self._group, self._bytes = self._group, [], 0
         if not group:
             return
-        now = self._tools.now()
-        kept = [one.body for one in group if one.body is not None]
-        ledger = self._tools.ledger
+        now, ledger = self._tools.now(), self._tools.ledger
         # A list may have shown the task while its GET was under way: decided from the state it had before, its
         # settlement would be refused and the result fetched a second time.
-        states = ledger.tasks.states_of([one.task.id for one in group])
+        known = ledger.tasks.settled_of([one.task.id for one in group])
+        found = [(one, known.get(one.task.id, Settled(one.task.state, None, 1))) for one in group]
+        # The edition grows only when a task is brought back: fetched again after a crash, a result replaces its own
+        # first copy, and never the edition before.
+        kept = [replace(one.body, edition=here.edition) for one, here in found if one.body is not None]
         decisions = [
-            decide(
-                replace(one.task, state=states.get(one.task.id, one.task.state)),
-                one.answer,
-                now,
-                self._tools.rules,
-            )
-            for one in group
+            decide(replace(one.task, state=here.state), one.answer, now, self._tools.rules, here.edition)
+            for one, here in found
         ]
         if kept:
             ledger.save_bodies(kept)
@@ -86,10 +83,15 @@ class Recorder:
     def _say(self, ends: list[Settlement], settled: tuple[str, ...], size: int) -> None:
         done = set(settled)
         ends = [one for one in ends if one.task_id in done]
-        home = [one.task_id for one in ends if one.to in (State.COLLECTED, State.DELIVERED)]
+        kept = [one for one in ends if one.reason is Reason.KEPT]
+        home = [
+            one.task_id for one in ends if one.to in (State.COLLECTED, State.DELIVERED) and one not in kept
+        ]
         log = self._tools.log
         if home:
             log.info("results.collected", count=len(home), bytes=size, tasks=home[:5])
+        for one in kept:
+            log.warning("task.kept", task=one.task_id, code=one.code, message=one.message)
         for one in ends:
             if one.to is State.FAILED:
                 log.warning("task.failed", task=one.task_id, code=one.code, message=one.message)

@@ -27,6 +27,7 @@ class AlertKind(StrEnum):
     THROTTLED = "throttled"  # the remote says that we ask too fast
     STUCK = "stuck"  # tasks answered with codes that asking again does not mend
     LOST = "lost"  # results are proven gone
+    DELIVERY = "failed delivery"  # postback servers did not take results
     LEDGER = "ledger"  # the ledger cannot be written
     ENGINE = "engine"  # SQLite is of a version that needs the slow, safe mode
 

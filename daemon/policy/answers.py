@@ -55,8 +55,18 @@ NOT_ABOUT_THE_TASK = frozenset({AnswerKind.THROTTLED, AnswerKind.ACCOUNT, Answer
 """Kinds that say something of the remote or the account: they cost the task no attempt."""
 
 
-def decide(task: Candidate, answer: Answer, now: int, rules: Rules) -> Settlement | Postponement:
-    """Say what becomes of a task after this answer."""
+def decide(
+    task: Candidate, answer: Answer, now: int, rules: Rules, edition: int = 1
+) -> Settlement | Postponement:
+    """Say what becomes of a task after this answer. `edition` is that of the result that it waits for."""
+    decision = _decide(task, answer, now, rules)
+    if isinstance(decision, Settlement) and edition > 1 and decision.to in (State.FAILED, State.LOST):
+        # An earlier result is here; that the re-parsed one cannot be had takes nothing away.
+        return replace(decision, to=State.COLLECTED, reason=Reason.KEPT)
+    return decision
+
+
+def _decide(task: Candidate, answer: Answer, now: int, rules: Rules) -> Settlement | Postponement:
     if answer.kind is AnswerKind.EXPIRED and not _proven_expired(task, now, rules):
         return _postponed(task, replace(answer, kind=AnswerKind.RETRY, code=EXPIRED_CODE), now, rules)
     if answer.kind in ENDS:

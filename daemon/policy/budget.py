@@ -10,6 +10,7 @@ are held up on their way, no minute of the remote holds too many, and only the h
 
 from collections import deque
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 MARGIN = 0.999
@@ -104,6 +105,17 @@ class Limiter:
         self._factor = max(0.1, self._current(now) * TIGHTEN)
         self._tightened_at = now
         self._silent_until = now + SILENCE_MS
+
+    def starts(self, due: Sequence[int]) -> list[int]:
+        """Foretell when calls that are due at these instants, in order, would begin; none is counted."""
+        trial, now, found = deepcopy(self), 0, []
+        for at in due:
+            now = max(now, at)
+            while wait := trial.wait_ms(now):
+                now += wait
+            trial.take(now)
+            found.append(now)
+        return found
 
     def rate_per_ms(self, now: int, lanes: int | None = None) -> float:
         """Return how many GETs get through in a ms, for planning.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from daemon.policy.rules import Rules
+from daemon.policy.rules import MINUTE_MS, Rules
 from ledger.records import Look, Outstanding
 
 
@@ -62,6 +62,16 @@ def plan(
         elif _hides(looks.get(umbrella.listing), now, rules) and any(one.posted for one in covered):
             asks.append(_ask(scope, covered, looks.get(scope.listing), rules, drilled=True))
     return sorted(asks, key=lambda ask: (max(ask.due_at, now), _order(ask), ask.listing))
+
+
+def coming(asks: Iterable[Ask], now: int, rules: Rules) -> list[int]:
+    """Return after how many ms each call of the next minute is due, in order: full windows are asked repeatedly."""
+    waits: list[int] = []
+    for ask in asks:
+        first = max(0, ask.due_at - now)
+        again = rules.pace_saturated_ms if ask.why in (Why.SATURATED, Why.DRILL_DOWN) else MINUTE_MS
+        waits += range(first, MINUTE_MS, again)
+    return sorted(waits)
 
 
 def unanswered_since(

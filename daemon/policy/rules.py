@@ -83,6 +83,11 @@ class Rules:
     pace_failed_most_ms: int = 5 * MINUTE_MS
     recent_look_ms: int = 10 * MINUTE_MS  # an older saturated window says nothing of now
 
+    # Lists of re-parsed tasks (docs tasks_fixed): results that are here already, so nothing hurries.
+    pace_fixed_ms: int = HOUR_MS
+    fixed_apart_ms: int = MINUTE_MS  # nobody can foresee what Tasks Ready needs next minute: leave it most
+    fixed_failed_most_ms: int = 6 * HOUR_MS
+
     # Audits: id_list is free, 10 calls a minute for all APIs together (docs id_list).
     audit_ms: int = 5 * MINUTE_MS  # from one sweep to the next
     audit_hurried_ms: int = MINUTE_MS  # while windows are saturated

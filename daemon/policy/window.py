@@ -49,19 +49,15 @@ def blocked_functions(
     )
 
 
-def suspiciously_empty(
-    rows: int,
-    look: Look | None,
-    outstanding: Sequence[Outstanding],
-    scope: Scope,
-    now: int,
-    rules: Rules,
-) -> bool:
-    """Say whether an empty answer is an alarm: many rows last time, and nobody collected them since."""
+def suspiciously_empty(rows: int, look: Look | None, left: int, rules: Rules) -> bool:
+    """Say whether an empty answer is an alarm: many rows last time, and nobody collected them since.
+
+    `left` is how many tasks of the listing were ready at its last look, and are still. Those that became ready since,
+    as re-parsed ones do, it need not show.
+    """
     if rows or look is None or look.rows < rules.empty_list_least:
         return False
-    ready = sum(one.ready for one in outstanding if one.function in scope.functions)
-    return ready >= rules.empty_list_least
+    return left >= rules.empty_list_least
 
 
 def _all_saturated(

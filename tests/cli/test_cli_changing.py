@@ -202,6 +202,25 @@ def test_a_result_that_was_fetched_again_is_written_again(readyd: Run, book: Any
     assert (tmp_path / "out" / f"{ids[0]}.json").read_bytes() == newer
 
 
+def test_a_re_parsed_result_is_exported_in_its_newest_edition(readyd: Run, book: Any, tmp_path: Path) -> None:
+    (one,) = book.post(1)
+    book.collect([one], hours_ago=0.5)
+    out, grown = tmp_path / "out", tmp_path / "out.jsonl"
+    for target in (out, grown):
+        assert readyd("export", "--to", str(target)).code == 0
+    book.reparse([one])
+    book.collect([one], hours_ago=0.1, edition=2)
+    for target in (out, grown):
+        said = readyd("export", "--to", str(target), "--json").json
+        assert (said["written"], said["kept"]) == (1, 0)
+        said = readyd("export", "--to", str(target), "--json").json
+        assert (said["written"], said["kept"]) == (0, 1)
+    (file,) = out.iterdir()
+    assert file.read_bytes() == book.result(one, 2)
+    told = [(line["edition"], line["answer"]["tasks"][0]["result"]) for line in lines(grown)]
+    assert told == [(1, [{"n": 1}]), (2, [{"n": 2}])], "the newest comes last"
+
+
 def test_filters_choose_what_is_exported(process: Run, book: Any) -> None:
     ids, others = book.post(3), book.post(2, GMB)
     book.collect([*ids, *others])

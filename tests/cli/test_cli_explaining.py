@@ -121,6 +121,26 @@ def test_a_settled_task_asks_for_nothing(readyd: Run, book: Any, verb: str, said
     assert "time" not in text
 
 
+def test_a_re_parsed_task_tells_its_story(readyd: Run, book: Any) -> None:
+    (one,) = book.post(1)
+    book.collect([one], hours_ago=0.5)
+    book.reparse([one])
+    text = told(readyd, one)
+    assert (
+        "It is ready: parsed anew by the remote; the new result is not here yet, the earlier one is."
+        in (text["known"])
+    )
+    assert "a list of re-parsed tasks (tasks_fixed) showed it; so it became ready." in text["known"]
+    assert text["time"].startswith("The list of re-parsed tasks shows it until it is fetched again;")
+    assert "since it is done; its turn comes by priority (1)" in text["next"]
+    book.collect([one], hours_ago=0.1, edition=2)
+    text = told(readyd, one)
+    assert re.search(
+        r"Edition 1 of its result \(advanced\), fetched at .*Z, is kept\. Edition 2 of its", text["known"]
+    )
+    assert "`readyd show ID --result` writes the newest edition" in text["next"]
+
+
 def test_a_terminal_gets_wrapped_groups_and_a_prefix_is_enough(readyd: Run, book: Any) -> None:
     book.post(1)
     said = readyd("explain", "11231402")

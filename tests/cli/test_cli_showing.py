@@ -107,3 +107,65 @@ def test_show_as_json_has_history_and_result(readyd: Run, book: Any) -> None:
     assert known["result"]["variant"] == "advanced"
     assert known["variants"] == ["advanced"]
     assert known["band"] is None
+
+
+# editions
+
+
+def test_a_re_parsed_task_shows_its_editions_and_writes_the_newest(
+    readyd: Run, process: Run, book: Any
+) -> None:
+    (one,) = book.post(1)
+    book.collect([one], hours_ago=0.5)
+    assert "edition" not in readyd("show", one).out
+    book.reparse([one])
+    text = readyd("show", one).out
+    assert "ready: parsed anew by the remote; the new result is not here yet, the earlier one is" in text
+    assert "on the list" not in text, "nobody says how long"
+    assert process("show", one, "--result").stdout == book.result(one), "what is here can be had"
+    book.collect([one], hours_ago=0.1, edition=2)
+    lines = [line.split()[:2] for line in readyd("show", one).out.splitlines() if line.startswith("edition")]
+    assert lines == [["edition", "2"], ["edition", "1"]]
+    assert process("show", one, "--result").stdout == book.result(one, 2)
+    for edition in (1, 2):
+        assert process("show", one, "--result", "--edition", str(edition)).stdout == book.result(one, edition)
+
+
+def test_editions_are_there_for_machines_too(readyd: Run, book: Any) -> None:
+    (one,) = book.post(1)
+    book.collect([one], variant="html")
+    book.reparse([one])
+    book.collect([one], hours_ago=0.1, edition=2)
+    known = readyd("show", one, "--json").json
+    assert [(each["edition"], each["variant"]) for each in known["editions"]] == [
+        (2, "advanced"),
+        (1, "html"),
+    ]
+    assert known["result"]["edition"] == 2
+    assert readyd("show", one, "--json", "--edition", "1").json["result"]["variant"] == "html"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--edition", "3"], "is here as edition 2 (advanced), edition 1 (html), not as edition 3"),
+        (["--edition", "2", "--variant", "html"], "not as edition 2 (html)"),
+        (["--variant", "regular"], "is here as advanced, html, not as regular"),
+    ],
+)
+def test_an_edition_that_is_not_here_is_named(readyd: Run, book: Any, words: list[str], said: str) -> None:
+    (one,) = book.post(1)
+    book.collect([one], variant="html")
+    book.reparse([one])
+    book.collect([one], hours_ago=0.1, edition=2)
+    answer = readyd("show", one, "--result", *words)
+    assert (answer.code, answer.out) == (1, "")
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "newest"])
+def test_an_edition_is_a_number_from_one_on(readyd: Run, book: Any, wrong: str) -> None:
+    (one,) = book.post(1)
+    said = readyd("show", one, "--result", "--edition", wrong)
+    assert (said.code, said.out) == (2, "")

@@ -224,27 +224,31 @@ class Life:
         return [(entry.code, json.loads(entry.result)) for entry in entries]
 
 
-def bodies_of(ledger: Path) -> list[tuple[str, str, bytes]]:
-    """Every stored result: id, variant, gzip."""
-    found: list[tuple[str, str, bytes]] = []
+def bodies_of(ledger: Path) -> list[tuple[str, int, str, bytes]]:
+    """Every stored result: id, edition, variant, gzip."""
+    found: list[tuple[str, int, str, bytes]] = []
     for month in sorted((ledger.parent / "results").glob("*.db")):
         database = sqlite3.connect(month)
-        found += database.execute("select task_id, variant, gzip from body").fetchall()
+        found += database.execute("select task_id, edition, variant, gzip from bodies").fetchall()
         database.close()
     return found
 
 
 def check_bodies(life: Life) -> None:
-    """Every collected task has exactly one result, whole and the remote's own; no other task has one."""
+    """Every collected task has one result for each time it was parsed, whole and the remote's own, and none twice."""
     found = bodies_of(life.path)
-    ids = [task_id for task_id, _, _ in found]
+    editions = [(task_id, edition) for task_id, edition, _, _ in found]
     home = {task.id for task in life.tasks().values() if task.state in (State.COLLECTED, State.DELIVERED)}
-    assert len(ids) == len(set(ids)), "a task has two results"
-    assert home <= set(ids), "a collected task has no result"
-    for task_id, variant, packed in found:
+    assert len(editions) == len(set(editions)), "a task has two results of one edition"
+    assert home <= {task_id for task_id, _ in editions}, "a collected task has no result"
+    seen: set[tuple[str, str]] = set()
+    for task_id, _, variant, packed in found:
         (entry,) = json.loads(gzip.decompress(packed))["tasks"]
         assert entry["id"] == task_id
         assert (entry["status_code"], entry["result"]) in life.possible_results(task_id, variant)
+        content = (task_id, json.dumps(entry["result"]))
+        assert content not in seen or entry["result"] in (None, [None]), "an edition without anything new"
+        seen.add(content)
 
 
 def check_states(life: Life) -> None:
@@ -337,16 +341,18 @@ def live(tmp_path: Path) -> Callable[..., Life]:
 
 
 @pytest.fixture
-def cycle() -> Callable[[Path, type[LedgerDatabase]], bool]:
+def cycle() -> Callable[..., bool]:
     """Let a process with this driver bring five tasks home; if it dies, let another one finish.
 
-    Says whether the first one died. Afterwards everything is home, once.
+    With `reparsed` two tasks are home already and were parsed anew, so they come home a second time. Says whether the
+    first one died. Afterwards everything is home, once for each time it was parsed.
     """
 
-    def run(directory: Path, driver: type[LedgerDatabase]) -> bool:
+    def run(directory: Path, driver: type[LedgerDatabase], *, reparsed: bool = False) -> bool:
         directory.mkdir()
         path, clock, log, time = directory / "ledger.db", VirtualClock(), io.StringIO(), [START]
         worlds: list[World] = []
+        tasks, editions = 2 if reparsed else 5, [1]
 
         async def life_of(driver: type[LedgerDatabase]) -> None:
             logs.configure(stream=log, environ={}, level="info", format="json")
@@ -354,15 +360,23 @@ def cycle() -> Callable[[Path, type[LedgerDatabase]], bool]:
             line = Line(worlds[0], latency_s=(0.05, 0.3))
             if not path.exists():
                 with Ledger.open(path) as ledger:
-                    ledger.record_posted(worlds[0].post(ORGANIC, [{"keyword": f"k{n}"} for n in range(5)]))
+                    ledger.record_posted(
+                        worlds[0].post(ORGANIC, [{"keyword": f"k{n}"} for n in range(tasks)])
+                    )
             life = Life(path, clock, worlds[0], line, Rules(), log, driver)
             try:
                 life.start()
-                await life.until_settled()
+                table, ids = life.ledger.tasks, worlds[0].task_ids()
+                await life.until(
+                    lambda: not table.outstanding() and {*table.editions_of(ids).values()} == {*editions},
+                    within=3 * HOUR,
+                )
                 await life.stop()
-                assert life.states() == {State.COLLECTED: 5}
+                assert life.states() == {State.COLLECTED: tasks}
                 check_bodies(life)
-                assert {len(life.history(one)) for one in life.tasks()} == {3}, "recorded, listed, fetched"
+                assert len(bodies_of(path)) == tasks * editions[0], "one result each time"
+                # recorded; listed, fetched; fixed, fetched
+                assert {len(life.history(one)) for one in ids} == {1 + 2 * editions[0]}
             finally:
                 await life.stop()
                 life.close()
@@ -370,6 +384,11 @@ def cycle() -> Callable[[Path, type[LedgerDatabase]], bool]:
         def live_as(driver: type[LedgerDatabase]) -> None:
             virtual.run(lambda: life_of(driver), start=time[0], pace=lambda now: time.__setitem__(0, now))
 
+        if reparsed:
+            live_as(LedgerDatabase)
+            for task_id in worlds[0].task_ids():
+                worlds[0].reparse(task_id)
+            editions[0] = 2
         try:
             live_as(driver)
         except SystemExit:

@@ -244,5 +244,7 @@ def test_a_postback_task_is_delivered_when_it_is_done_and_on_no_list_and_costs_o
             assert done_at is not None
             assert life.task(one).settled_at - done_at <= 20 * MINUTE
         assert life.world.counts()["gets_too_early"] == 0
+        assert life.world.counts()["gets"] == 5
+        assert not life.alerts("failed delivery")
 
     live(story, faults=Faults.only(long_tail=1.0))

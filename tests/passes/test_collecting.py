@@ -204,6 +204,14 @@ def test_delivered_postbacks_end_delivered_and_failed_deliveries_are_collected(l
         assert {life.task(one).state for one in set(bad) - shown} <= {State.DELIVERED}
         assert all(life.world.truth(one).fetched for one in [*good, *bad])
         assert not life.alerts("expiring")
+        await life.sleep(2 * MINUTE)
+        (alert,) = life.alerts("failed delivery")
+        lately = [one for one in shown if life.history(one)[1].at > life.now() - HOUR]
+        assert (alert.step, alert.subject, alert.count) == ("warning", "postbacks", len(lately)), "all in one"
+        assert set(alert.task_ids) <= shown
+        await life.sleep(2 * HOUR)
+        (alert,) = life.alerts("failed delivery")
+        assert alert.closed_at is not None, "no delivery failed for an hour"
 
     live(story)
 

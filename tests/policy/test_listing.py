@@ -116,10 +116,10 @@ def test_only_tasks_that_had_their_usual_time_are_believed_done() -> None:
     assert window.done_if_posted_by("keywords_data/google_ads/search_volume", NOON, RULES) == NOON - HOUR_MS
 
 
-def test_a_sudden_emptiness_is_an_alarm_only_while_its_tasks_wait_to_be_fetched() -> None:
-    waiting = [replace(outstanding(ORGANIC), ready=60)]
+def test_a_sudden_emptiness_is_an_alarm_only_while_the_tasks_of_the_last_look_wait_to_be_fetched() -> None:
     before = look(SERP, age=0, rows=200)
-    assert window.suspiciously_empty(0, before, waiting, SERP, NOON, RULES)
-    assert not window.suspiciously_empty(1, before, waiting, SERP, NOON, RULES)
-    assert not window.suspiciously_empty(0, before, [outstanding(ORGANIC)], SERP, NOON, RULES)
-    assert not window.suspiciously_empty(0, None, waiting, SERP, NOON, RULES)
+    assert window.suspiciously_empty(0, before, 60, RULES)
+    assert not window.suspiciously_empty(1, before, 60, RULES)
+    assert not window.suspiciously_empty(0, before, 49, RULES)
+    assert not window.suspiciously_empty(0, replace(before, rows=49), 60, RULES)
+    assert not window.suspiciously_empty(0, None, 60, RULES)
