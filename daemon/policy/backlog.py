@@ -43,6 +43,7 @@ class Backlog:
         self._past: set[str] = set()  # ids kept by retention
         self._latest_past = 0  # no deadline of `_past` is later
         self._levels: dict[int, _Level] = {}
+        self._kept = Stretches()  # all of them, by retention
 
     def __len__(self) -> int:
         """Count the tasks."""
@@ -60,6 +61,7 @@ class Backlog:
         if before is not None:
             self.drop(one.id)
         self._tasks[one.id] = one
+        self._kept.add((one.retention_at, one.id))
         level = self._levels.get(one.priority)
         if level is None:
             level = self._levels[one.priority] = _Level()
@@ -70,6 +72,7 @@ class Backlog:
         one = self._tasks.pop(task_id, None)
         if one is None:
             return
+        self._kept.remove((one.retention_at, task_id))
         level = self._levels[one.priority]
         if task_id in self._past:
             self._past.discard(task_id)
@@ -83,6 +86,21 @@ class Backlog:
         """Choose the next `count` tasks in the order they should be served at that rate, and remove them."""
         if count <= 0:
             return []
+        line = self._endangered(count, now, rate_per_ms)
+        for one in line:
+            self.drop(one.id)
+        if len(line) < count:  # then no other is in danger
+            line += self._take_by_visibility(count - len(line), now, rate_per_ms)
+        return line
+
+    def _endangered(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
+        """Return the tasks whose results would be deleted before all are home, the soonest first."""
+        safe_from = priority.through_at(len(self._tasks), now, rate_per_ms)
+        coming = self._kept.after(self._kept.place_of(now + 1))
+        soon = itertools.takewhile(lambda key: key[0] <= safe_from, coming)
+        return [self._tasks[task_id] for _, task_id in islice(soon, count)]
+
+    def _take_by_visibility(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         self._sort_out_past(now)
         levels = [level for _, level in sorted(self._levels.items(), reverse=True)]
         shared = self._shares(levels, count, now, rate_per_ms)
