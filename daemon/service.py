@@ -265,7 +265,7 @@ class Service:
             clock_step.run(self.tools, round(moved_s * 1000))
         except LedgerError as error:
             self.tools.ledger_failed(error, "clock")
-        self.collector.refresh()
+        self.collector.recheck()
 
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:
         self._notifier.stopping()

@@ -42,6 +42,9 @@ _TASK_WORDS = [
     (place, _WORDS[field.name]) for place, field in enumerate(fields(Task)) if field.name in _WORDS
 ]
 
+_STATES: dict[str, State] = {str(one): one for one in State}
+_WEBHOOKS: dict[str, Webhook] = {str(one): one for one in Webhook}
+
 TASK_COLUMNS = [getattr(TaskRow, field.name) for field in fields(Task)]
 """What to select for `task`, in order."""
 
@@ -57,7 +60,7 @@ def task(row: Sequence[Any]) -> Task:
 def candidate(row: Sequence[Any]) -> Candidate:
     """Read the columns of `CANDIDATE_COLUMNS`; tens of thousands at a time, so by position."""
     task_id, function, state, tag, priority, webhook, *rest = row
-    return Candidate(task_id, function, State(state), tag, priority, Webhook(webhook), *rest)
+    return Candidate(task_id, function, _STATES[state], tag, priority, _WEBHOOKS[webhook], *rest)
 
 
 def transition(row: Mapping[str, Any]) -> Transition:

@@ -13,6 +13,7 @@ from ledger import backup, looks, posted, settling
 from ledger.alerts import AlertTable, FactTable
 from ledger.audits import AuditTable
 from ledger.bodies import Bodies, directory_of, require_known
+from ledger.changes import Changes
 from ledger.connection import Connection
 from ledger.database import DRIVER_VERSION, LedgerDatabase
 from ledger.engine import Engine, Version
@@ -26,6 +27,7 @@ from ledger.records import Audit, Body, Evidence, Newcomer, Postponement, Reason
 from ledger.rows import ids_json
 from ledger.tasks import TaskTable
 from ledger.times import from_datetime, wall_clock_ms
+from ledger.walk import Walk
 
 
 class Ledger:
@@ -41,6 +43,7 @@ class Ledger:
         self.path: Path = connection.path
         self.engine: Engine = connection.engine
         self.tasks = TaskTable(connection)
+        self.changes = Changes(connection)
         self.polls = PollTable(connection)
         self.audits = AuditTable(connection)
         self.alerts = AlertTable(connection)
@@ -196,6 +199,10 @@ class Ledger:
         """Keep when to ask again; no state changes."""
         with self._connection.writing() as database:
             settling.postpone(database, postponements)
+
+    def walk(self) -> Walk:
+        """Begin to go through all outstanding tasks, page by page."""
+        return Walk(self._connection)
 
     def backup(self, to: Path) -> None:
         """Copy the ledger to a file in another directory, and its results to `results/` beside that file."""

@@ -59,6 +59,12 @@ class TaskTable:
         """Return every outstanding task that no postponement holds back."""
         return self._candidates("(next_try_at is null or next_try_at <= ?)", now)
 
+    def still_outstanding(self, ids: Sequence[str]) -> dict[str, Candidate]:
+        """Return what is known now of those of these tasks that are outstanding."""
+        with self._connection.reading() as database:
+            found = database.rows(_CANDIDATES_GIVEN, [rows.ids_json(ids)])
+            return {row[0]: rows.candidate(row) for row in found}
+
     def blocked(self) -> list[Candidate]:
         """Return every outstanding task that is marked as blocked."""
         return self._candidates("blocked_at is not null")
@@ -89,14 +95,6 @@ class TaskTable:
                 [at],
             )
             return tuple(task_id for (task_id,) in found)
-
-    def next_due(self, now: int) -> int | None:
-        """Return when the next postponement after `now` ends."""
-        with self._connection.reading() as database:
-            due: int | None = database.one(
-                f"select min(next_try_at) from task where {_OPEN} and next_try_at > ?", [now]
-            )
-            return due
 
     def get(self, task_id: str) -> Task | None:
         """Return one task."""
@@ -179,6 +177,12 @@ class TaskTable:
 
 _OPEN = "state in ('posted', 'ready')"
 """Written as the partial index `task_outstanding` is, so that it is used."""
+
+_CANDIDATES_GIVEN = f"""
+    select {", ".join(f"task.{name}" for name in rows.CANDIDATE_COLUMNS.split(", "))}
+    from json_each(?) cross join task on task.id = json_each.value
+    where {_OPEN}
+"""
 
 _GIVEN = "id in (select value from json_each(?))"
 

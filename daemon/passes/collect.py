@@ -5,6 +5,7 @@ Does not decide what an answer means for a task (`policy.answers`) and does not 
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from daemon.dataforseo.catalogue import get_path
 from daemon.dataforseo.client import Fetched as Download
@@ -62,9 +63,14 @@ class Collector:
         """Look again now: a slot may be free, or it is time to stop."""
         self._woken.set()
 
-    def refresh(self) -> None:
-        """Order the queue anew: the ledger has news."""
-        self._queue.refresh()
+    def refresh(self, ids: Sequence[str] = ()) -> None:
+        """Order the queue anew: the ledger has news, of these tasks too, although it does not tell."""
+        self._queue.refresh(ids)
+        self._woken.set()
+
+    def recheck(self) -> None:
+        """Read all outstanding tasks anew: somebody has set the clock."""
+        self._queue.recheck()
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,7 +79,7 @@ class Collector:
             self._woken.clear()
             pause = self._start_next()
             if pause and not stop.is_set():
-                await self._rest(pause)
+                await self._rest(min(pause, self._queue.tidy(self._held)))
         await self._settle_down()
 
     async def drain(self, stop: asyncio.Event) -> None:
@@ -85,7 +91,7 @@ class Collector:
             if pause is None:
                 break
             if pause:
-                await self._rest(pause)
+                await self._rest(min(pause, self._queue.tidy(self._held)))
         await self._settle_down()
 
     async def abandon(self) -> int:
@@ -133,9 +139,9 @@ class Collector:
             return pause
         task = self._queue.pop(self._held, tools.general.rate_per_ms(ticks, self._lanes))
         if task is None:
-            if until_empty and not self._running:
+            if until_empty and not self._running and not self._queue.has_news(self._held):
                 return None
-            return self._queue.rest_ms()
+            return self._queue.rest_ms(self._held)
         tools.general.begin(ticks)
         self._start(task)
         return 0

@@ -24,6 +24,12 @@ from daemon.policy.stretches import Stretches
 FINE = 1_000
 """Up to so many tasks, nothing is rounded; beyond, the time that serving all takes is cut into so many parts."""
 
+AT_ONCE = 500
+"""So many tasks of a level are moved in one pass when their deadlines pass together: more would stall the loop."""
+
+SURVEYED = 4_000
+"""So many tasks without a slot are compared in one pass; nothing is at stake between them but a retention far away."""
+
 
 @dataclass(slots=True)
 class _Level:
@@ -41,8 +47,9 @@ class Backlog:
         self._fine = fine
         self._tasks: dict[str, Ranked] = {}
         self._past: set[str] = set()  # ids kept by retention
-        self._latest_past = 0  # no deadline of `_past` is later
+        self._sorted_at = 0  # no deadline of `_past` is later
         self._levels: dict[int, _Level] = {}
+        self._kept = Stretches()  # all of them, by retention
 
     def __len__(self) -> int:
         """Count the tasks."""
@@ -52,24 +59,35 @@ class Backlog:
         """Say whether a task waits."""
         return task_id in self._tasks
 
-    def put(self, one: Ranked) -> None:
-        """Insert a task, or replace the one with the same id."""
+    def get(self, task_id: str) -> Ranked | None:
+        """Return what is known of a task that waits."""
+        return self._tasks.get(task_id)
+
+    def put(self, one: Ranked) -> bool:
+        """Insert a task, or replace the one with the same id; say whether that changed anything."""
         before = self._tasks.get(one.id)
         if before == one:
-            return
+            return False
         if before is not None:
             self.drop(one.id)
         self._tasks[one.id] = one
+        self._kept.add((one.retention_at, one.id))
         level = self._levels.get(one.priority)
         if level is None:
             level = self._levels[one.priority] = _Level()
-        level.timely.add((one.deadline_at, one.id))
+        if one.deadline_at <= self._sorted_at:
+            self._past.add(one.id)
+            level.past.add((one.retention_at, one.id))
+        else:
+            level.timely.add((one.deadline_at, one.id))
+        return True
 
     def drop(self, task_id: str) -> None:
         """Forget a task, if it waits."""
         one = self._tasks.pop(task_id, None)
         if one is None:
             return
+        self._kept.remove((one.retention_at, task_id))
         level = self._levels[one.priority]
         if task_id in self._past:
             self._past.discard(task_id)
@@ -81,8 +99,33 @@ class Backlog:
 
     def take(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         """Choose the next `count` tasks in the order they should be served at that rate, and remove them."""
+        line = self.choose(count, now, rate_per_ms)
+        for one in line:
+            self.drop(one.id)
+        return line
+
+    def choose(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
+        """Choose the next `count` tasks in the order they should be served at that rate; they go on waiting."""
         if count <= 0:
             return []
+        line = self._endangered(count, now, rate_per_ms)
+        if len(line) == count:
+            return line
+        for one in line:  # no other is in danger, so the rest is chosen as if these were gone
+            self.drop(one.id)
+        others = self._by_visibility(count - len(line), now, rate_per_ms)
+        for one in line:
+            self.put(one)
+        return line + others
+
+    def _endangered(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
+        """Return the tasks whose results would be deleted before all are home, the soonest first."""
+        safe_from = priority.through_at(len(self._tasks), now, rate_per_ms)
+        coming = self._kept.after(self._kept.place_of(now + 1))
+        soon = itertools.takewhile(lambda key: key[0] <= safe_from, coming)
+        return [self._tasks[task_id] for _, task_id in islice(soon, count)]
+
+    def _by_visibility(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         self._sort_out_past(now)
         levels = [level for _, level in sorted(self._levels.items(), reverse=True)]
         shared = self._shares(levels, count, now, rate_per_ms)
@@ -94,8 +137,6 @@ class Backlog:
         if len(line) < count:
             past = (self._tasks[task_id] for level in levels for _, task_id in level.past.after(0))
             line += islice(past, count - len(line))
-        for one in line:
-            self.drop(one.id)
         return line
 
     def _shares(self, levels: list[_Level], count: int, now: int, rate_per_ms: float) -> list[Share]:
@@ -127,28 +168,33 @@ class Backlog:
             yield self._tasks[task_id]
 
     def _hopeless(self, levels: list[_Level], count: int, skip: Container[str]) -> list[Ranked]:
-        """Return tasks that have time, but no slot in it: by importance, and the soonest deleted first."""
+        """Return tasks that have time, but no slot in it: by importance, and the soonest deleted first.
+
+        Of very many, only those are compared that come first by importance and deadline.
+        """
         found = (task_id for level in levels for _, task_id in level.timely.after(0))
         others = (self._tasks[task_id] for task_id in found if task_id not in skip)
-        return heapq.nsmallest(count, others, key=priority.leisure)
+        return heapq.nsmallest(count, islice(others, count + SURVEYED), key=priority.leisure)
 
     def _sort_out_past(self, now: int) -> None:
-        """Move tasks whose deadline has passed; and back, when somebody has set the clock back."""
-        if self._latest_past > now:
+        """Move tasks whose deadline has passed, not too many at once; and back, when somebody has set the clock back.
+
+        What is left for the next time counts as hopeless until then.
+        """
+        if now < self._sorted_at:
             self._take_back(now)
+        self._sorted_at = now
         for level in self._levels.values():
-            gone = [self._tasks[task_id] for _, task_id in level.timely.pop_until(now)]
-            if gone:
-                level.past.extend([(one.retention_at, one.id) for one in gone])
-                self._past.update(one.id for one in gone)
-                self._latest_past = max(self._latest_past, gone[-1].deadline_at)
+            for _, task_id in level.timely.pop_until(now, AT_ONCE):
+                level.past.add((self._tasks[task_id].retention_at, task_id))
+                self._past.add(task_id)
 
     def _take_back(self, now: int) -> None:
         again = [one for task_id in self._past if (one := self._tasks[task_id]).deadline_at > now]
+        self._sorted_at = now
         for one in again:
             self.drop(one.id)
             self.put(one)
-        self._latest_past = now
 
 
 def _groups(line: Stretches, tasks: int, now: int, rate_per_ms: float) -> list[Group]:
@@ -156,7 +202,7 @@ def _groups(line: Stretches, tasks: int, now: int, rate_per_ms: float) -> list[G
     groups = []
     left = len(line)
     for stretch in line.stretches:
-        slot = int((stretch[0][0] - now) * rate_per_ms)
+        slot = max(0, int((stretch[0][0] - now) * rate_per_ms))
         if slot >= tasks:
             break
         groups.append((slot, len(stretch)))

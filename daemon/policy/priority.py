@@ -2,6 +2,7 @@
 
 The user's priority comes first, then the nearest visibility deadline, *unless* serving the important now would
 push some task past its deadline that could still make it. Tasks already past are safe by id for days: they go last.
+Before all of them go those that are safe no more: tasks whose results would be deleted before everything is home.
 
 Tasks are unit jobs on one server, so the sets that can be on time form a matroid: taking tasks greedily by
 importance, each into the latest free slot before its deadline, gives a set that is both largest and most important.
@@ -10,8 +11,15 @@ Filling the positions of that set from the last to the first with the least impo
 """
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from daemon.policy.rules import HOUR_MS
+
+DELETION_MARGIN_MS = HOUR_MS
+"""A result counts as in danger when it is deleted sooner than this after everything that waits now could be home: rates
+fall, more tasks arrive, and a result that is deleted cannot be brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,24 @@ class Ranked:
 
 def order(candidates: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
     """Order tasks for collecting at `rate_per_ms` GETs a millisecond; stable, total, the same for any input order."""
-    live = sorted((one for one in candidates if one.deadline_at > now), key=_importance)
-    past = sorted((one for one in candidates if one.deadline_at <= now), key=leisure)
+    safe_from = through_at(len(candidates), now, rate_per_ms)
+    endangered = [one for one in candidates if now < one.retention_at <= safe_from]
+    others = [one for one in candidates if not now < one.retention_at <= safe_from]
+    endangered.sort(key=lambda one: (one.retention_at, one.id))
+    return endangered + _by_visibility(others, now, rate_per_ms)
+
+
+def through_at(tasks: int, now: int, rate_per_ms: float) -> float:
+    """Return until when results must be kept for none of so many tasks to be in danger (ms UTC).
+
+    A result whose time is over already is in no danger: it is gone, or the remote keeps it longer than it promised.
+    """
+    return now + tasks / rate_per_ms + DELETION_MARGIN_MS if rate_per_ms > 0 else math.inf
+
+
+def _by_visibility(tasks: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
+    live = sorted((one for one in tasks if one.deadline_at > now), key=_importance)
+    past = sorted((one for one in tasks if one.deadline_at <= now), key=leisure)
     if _all_make_it(live, now, rate_per_ms):
         return live + past
     chosen = _choose(live, _slots(live, now, rate_per_ms))

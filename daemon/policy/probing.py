@@ -32,6 +32,31 @@ def why_get(task: Candidate, now: int, clear_at: int | None, rules: Rules) -> Ge
     return GetReason.OVERDUE if now >= by_id_at(task, clear_at, rules) else None
 
 
+def worth_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
+    """Return from when on a GET is worth its cost if nothing more is learned: the first instant for `why_get`."""
+    not_before = task.next_try_at or 0
+    if task.state is State.READY:
+        return not_before
+    at = by_id_at(task, clear_at, rules)
+    if task.webhook is not Webhook.POSTBACK:
+        at = min(at, _forgotten_at(task, clear_at, rules))
+        if task.blocked_at is not None:
+            at = min(at, _after_pending(task, 2 * rules.audit_hurried_ms, rules))
+    return max(not_before, at)
+
+
+def consider_at(task: Candidate, clear_at: int | None, now: int, rules: Rules) -> int:
+    """Return when to look again at a task that is not worth a GET yet, even if nothing is heard of it.
+
+    That is when it will be, and for a postback task whenever the lists may have had their chance to show it: a look
+    that does not show a task says nothing of its own.
+    """
+    at = worth_at(task, clear_at, rules)
+    if task.webhook is Webhook.POSTBACK and task.state is State.POSTED and task.earliest_done_at is None:
+        return min(at, max(_usual_at(task, rules), task.next_try_at or 0, now + rules.pace_hurried_ms))
+    return at
+
+
 def by_id_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
     """Return when a task in `posted` is asked for by id if no list shows it before and none hides it (ms UTC)."""
     asked_again = max(_after_pending(task, 2 * rules.audit_ms, rules), task.next_try_at or 0)
@@ -52,10 +77,13 @@ def _postback_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:
     """
     if task.earliest_done_at is not None:
         return task.earliest_done_at + rules.postback_grace_ms
-    turnaround = rules.turnaround(task.function)
-    usual = task.posted_at + turnaround.usual_ms + rules.list_lag_ms
+    usual = _usual_at(task, rules)
     seen_since = clear_at is not None and clear_at >= usual
-    return usual if seen_since else max(usual, task.posted_at + turnaround.late_ms)
+    return usual if seen_since else max(usual, task.posted_at + rules.turnaround(task.function).late_ms)
+
+
+def _usual_at(task: Candidate, rules: Rules) -> int:
+    return task.posted_at + rules.turnaround(task.function).usual_ms + rules.list_lag_ms
 
 
 def _after_pending(task: Candidate, until_next_ms: int, rules: Rules) -> int:

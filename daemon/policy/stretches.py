@@ -43,18 +43,6 @@ class Stretches:
             half = len(stretch) // 2
             self._replace(at, at + 1, [stretch[:half], stretch[half:]])
 
-    def extend(self, keys: list[Key]) -> None:
-        """Insert many keys that are not in yet."""
-        if len(keys) < MOST_KEYS:
-            for key in keys:
-                self.add(key)
-            return
-        every = sorted([key for stretch in self.stretches for key in stretch] + keys)
-        self._size = len(every)
-        step = MOST_KEYS // 2
-        parts = [every[start : start + step] for start in range(0, len(every), step)]
-        self._replace(0, len(self.stretches), parts)
-
     def remove(self, key: Key) -> None:
         """Take a key out that is in."""
         self._size -= 1
@@ -66,15 +54,14 @@ class Stretches:
         else:
             self._replace(at, at + 1, [])
 
-    def pop_until(self, instant: int) -> list[Key]:
-        """Take out every key at or before an instant."""
-        if not self._firsts or self._firsts[0][0] > instant:
-            return []
-        whole = bisect_left(self._firsts, (instant + 1, "")) - 1
-        last = self.stretches[whole]
-        cut = bisect_left(last, (instant + 1, ""))
-        gone = [key for stretch in self.stretches[:whole] for key in stretch] + last[:cut]
-        self._replace(0, whole + 1, [last[cut:]] if cut < len(last) else [])
+    def pop_until(self, instant: int, most: int) -> list[Key]:
+        """Take out keys at or before an instant, the first ones, `most` at most."""
+        gone: list[Key] = []
+        while self._firsts and self._firsts[0][0] <= instant and len(gone) < most:
+            first = self.stretches[0]
+            cut = min(bisect_left(first, (instant + 1, "")), most - len(gone))
+            gone += first[:cut]
+            self._replace(0, 1, [first[cut:]] if cut < len(first) else [])
         self._size -= len(gone)
         return gone
 
@@ -99,16 +86,14 @@ class Stretches:
             self._join(now, widest)
         for at in range(bisect_left(self._firsts, (until, "")) - 1, -1, -1):
             stretch = self.stretches[at]
-            first = stretch[0][0]
-            if stretch[-1][0] - first > min(widest, (first - now) / NEAR):
+            if stretch[-1][0] > _limit(stretch[0][0], now, widest):
                 self._replace(at, at + 1, _cut(stretch, now, widest))
 
     def _join(self, now: int, widest: float) -> None:
         joined: list[list[Key]] = []
         for stretch in self.stretches:
             if joined and len(joined[-1]) + len(stretch) <= MOST_KEYS:
-                first = joined[-1][0][0]
-                if stretch[-1][0] - first <= min(widest, (first - now) / NEAR):
+                if stretch[-1][0] <= _limit(joined[-1][0][0], now, widest):
                     joined[-1] = joined[-1] + stretch
                     continue
             joined.append(stretch)
@@ -122,9 +107,13 @@ class Stretches:
 def _cut(stretch: list[Key], now: int, widest: float) -> list[list[Key]]:
     parts, start = [], 0
     while start < len(stretch):
-        first = stretch[start][0]
-        limit = first + min(widest, (first - now) / NEAR)
+        limit = _limit(stretch[start][0], now, widest)
         end = bisect_left(stretch, (int(limit) + 1, ""), lo=start + 1)
         parts.append(stretch[start:end])
         start = end
     return parts
+
+
+def _limit(first: int, now: int, widest: float) -> float:
+    """Return the last instant that may share a stretch with `first`; all that is over may share one."""
+    return first + min(widest, (first - now) / NEAR) if first > now else now

@@ -61,7 +61,7 @@ def use_all(path: Path) -> dict[str, State]:
             book.tasks.blocked(),
             book.tasks.near_expiry(T0),
         )
-        book.tasks.next_due(0), book.tasks.unruled(), book.polls.looks(), book.alerts.open()
+        book.tasks.still_outstanding(names), book.tasks.unruled(), book.polls.looks(), book.alerts.open()
         book.tasks.set_priorities([(names[30], 4)], PrioritySource.RULE)
         poll = book.polls.begin("/v3/serp/tasks_ready", "due", T0)
         book.close_poll(poll, "/v3/serp/tasks_ready", outcome="refused", code=1, at=T0)

@@ -249,10 +249,13 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.book.tasks.states_of([f"t{number}" for number in range(8)]) == self.states
         due = {name for name in self.outstanding() if (self.retries[name] or 0) <= self.now}
         assert {one.id for one in self.book.tasks.candidates(self.now)} == due
-        later = [
-            at for name in self.outstanding() if (at := self.retries[name]) is not None and at > self.now
-        ]
-        assert self.book.tasks.next_due(self.now) == min(later, default=None)
+        open_tasks = self.book.tasks.still_outstanding([*self.states, "nobody"])
+        assert {name: one.state for name, one in open_tasks.items()} == {
+            name: self.states[name] for name in self.outstanding()
+        }
+        assert {name: one.next_try_at for name, one in open_tasks.items()} == {
+            name: self.retries[name] for name in self.outstanding()
+        }
         counted = self.book.tasks.outstanding()
         assert sum(one.posted + one.ready for one in counted) == len(self.outstanding())
         assert self.book.bodies.count() == len(self.bodies)

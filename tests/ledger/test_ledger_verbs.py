@@ -129,16 +129,14 @@ def test_a_number_too_large_is_refused_in_a_sentence(book: Ledger, kit: Any, ref
     assert book.tasks.states_of(["a"]) == {"a": State.POSTED}
 
 
-# postpone, candidates, next_due -----------------------------------------------------------------------
+# postpone, candidates -----------------------------------------------------------------------
 
 
 def test_a_postponed_task_waits_its_time_and_comes_back(book: Ledger, kit: Any) -> None:
     kit.post(book, "a", "b")
     book.postpone([Postponement("a", 2, T0 + 500, 40602, "Task In Queue.", T0 + 100)])
     assert [one.id for one in book.tasks.candidates(T0 + 499)] == ["b"]
-    assert book.tasks.next_due(T0 + 499) == T0 + 500
     assert {one.id for one in book.tasks.candidates(T0 + 500)} == {"a", "b"}
-    assert book.tasks.next_due(T0 + 500) is None
     task = book.tasks.get("a")
     assert (task.state, task.attempts, task.code, task.message) == (State.POSTED, 2, 40602, "Task In Queue.")
 
@@ -156,7 +154,6 @@ def test_a_settled_task_is_not_postponed(book: Ledger, kit: Any) -> None:
     kit.collect(book, "a")
     book.postpone([Postponement("a", 5, T0 + 500, 1, "late", None)])
     assert book.tasks.get("a").attempts == 0
-    assert book.tasks.next_due(0) is None
     assert book.tasks.candidates(T0 * 2) == []
 
 

@@ -77,7 +77,7 @@ def test_an_older_ledger_migrates_by_itself_and_keeps_every_row(
         book.save_bodies([kit.body("collected", b"second", edition=2)])
         assert book.bodies.load("collected", T0).gzip == b"second"
         assert book.bodies.load("collected", T0, edition=1).gzip == b"gzip"
-    assert kit.rows(left, "pragma user_version") == [(2,)]
+    assert kit.rows(left, "pragma user_version") == [(migrate.LEDGER.version,)]
     views = {name for (name,) in kit.rows(left, "select name from sqlite_master where type = 'view'")}
     assert views == set(migrate.wanted_views())
     kit.check(left)
@@ -151,7 +151,7 @@ def test_a_migration_that_dies_at_any_statement_is_done_at_the_next_start(
         try:
             Ledger.open(place / left.name, version=version, driver=Dying).close()
         except KeyboardInterrupt:
-            assert kit.rows(place / left.name, "pragma user_version") in ([(1,)], [(2,)])
+            assert kit.rows(place / left.name, "pragma user_version") in ([(1,)], [(2,)], [(3,)])
             assert content(place / left.name, kit) == before
             Ledger.open(place / left.name, version=version).close()
         else:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.policy.backlog import Backlog
-from daemon.policy.priority import Ranked, order
+from daemon.policy.priority import DELETION_MARGIN_MS, Ranked, order
 from daemon.policy.stretches import NEAR
 
 NOW = 1_000_000_000
@@ -16,12 +16,23 @@ RATE = 1 / 1000  # one GET a second
 SECOND = 1000
 
 
-def ranked(name: str, priority: int, ms_left: int, retention: int = 10**9) -> Ranked:
-    return Ranked(name, priority, NOW + ms_left, NOW + retention)
+SAFE = 10**9
+"""So long a result is kept that is in no danger."""
 
 
-def world(most: int, left: st.SearchStrategy[int]) -> st.SearchStrategy[list[Ranked]]:
-    row = st.tuples(st.integers(1, 3), left, st.integers(0, 5))
+def ranked(name: str, priority: int, ms_left: int, kept: int = SAFE) -> Ranked:
+    return Ranked(name, priority, NOW + ms_left, NOW + kept)
+
+
+LONG = st.integers(SAFE, SAFE + 5)
+# Around the edges: gone already, gone before all are home, and kept for a little longer than that.
+SHORT = st.integers(-1, 26).map(lambda s: DELETION_MARGIN_MS + s * SECOND) | st.integers(-2, 5)
+
+
+def world(
+    most: int, left: st.SearchStrategy[int], kept: st.SearchStrategy[int] = LONG
+) -> st.SearchStrategy[list[Ranked]]:
+    row = st.tuples(st.integers(1, 3), left, kept)
     return st.lists(row, max_size=most).map(
         lambda rows: [ranked(f"t{n:02}", one, left, kept) for n, (one, left, kept) in enumerate(rows)]
     )
@@ -30,6 +41,7 @@ def world(most: int, left: st.SearchStrategy[int]) -> st.SearchStrategy[list[Ran
 SECONDS = st.integers(-2, 14).map(lambda left: left * SECOND)
 CROWDED = world(24, SECONDS)
 ANY_MS = world(24, st.integers(-2_000, 40_000))
+PERISHABLE = world(24, SECONDS, SHORT)
 
 
 def filled(tasks: list[Ranked], fine: int = 1_000) -> Backlog:
@@ -56,7 +68,11 @@ def served(backlog: Backlog, count: int, rate: float = RATE) -> list[Ranked]:
 
 
 @settings(max_examples=600, deadline=None)
-@given(CROWDED | ANY_MS, st.integers(0, 30), st.sampled_from([RATE, RATE / 3, RATE * 2.5, 1e-9, 10.0]))
+@given(
+    CROWDED | ANY_MS | PERISHABLE,
+    st.integers(0, 30),
+    st.sampled_from([RATE, RATE / 3, RATE * 2.5, 1e-9, 0.0, 10.0]),
+)
 def test_what_is_taken_is_what_the_exact_order_puts_first(
     tasks: list[Ranked], count: int, rate: float
 ) -> None:
@@ -107,9 +123,15 @@ def test_the_choice_does_not_depend_on_the_order_of_putting(
 
 CHANGES = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), st.integers(0, 9), st.integers(1, 3), st.integers(-3, 9)),
-        st.tuples(st.just("drop"), st.integers(0, 9), st.just(0), st.just(0)),
-        st.tuples(st.just("take"), st.integers(0, 4), st.just(0), st.integers(-6, 6)),
+        st.tuples(
+            st.just("put"),
+            st.integers(0, 9),
+            st.integers(1, 3),
+            st.integers(-3, 9),
+            st.integers(-3, 12) | st.just(SAFE // SECOND),
+        ),
+        st.tuples(st.just("drop"), st.integers(0, 9), st.just(0), st.just(0), st.just(0)),
+        st.tuples(st.just("take"), st.integers(0, 4), st.just(0), st.integers(-6, 6), st.just(0)),
     ),
     max_size=60,
 )
@@ -118,12 +140,12 @@ CHANGES = st.lists(
 @settings(max_examples=400, deadline=None)
 @given(CHANGES)
 def test_after_any_changes_it_holds_and_chooses_what_a_plain_list_would(
-    changes: list[tuple[str, int, int, int]],
+    changes: list[tuple[str, int, int, int, int]],
 ) -> None:
     backlog, plain = Backlog(), dict[str, Ranked]()
-    for what, number, priority, seconds in changes:
+    for what, number, priority, seconds, kept in changes:
         if what == "put":
-            one = ranked(f"t{number}", priority, seconds * SECOND, number)
+            one = ranked(f"t{number}", priority, seconds * SECOND, DELETION_MARGIN_MS + kept * SECOND)
             backlog.put(one)
             plain[one.id] = one
         elif what == "drop":
@@ -188,3 +210,40 @@ def test_a_task_put_again_counts_once_with_what_was_said_last() -> None:
     backlog = filled([ranked("t", 1, 5 * SECOND), ranked("u", 2, 9 * SECOND), ranked("t", 3, 9 * SECOND)])
     assert len(backlog) == 2
     assert [(one.id, one.priority) for one in backlog.take(9, NOW, RATE)] == [("t", 3), ("u", 2)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(PERISHABLE, st.integers(1, 30))
+def test_what_would_be_deleted_before_all_are_home_goes_first_and_the_rest_as_if_it_were_alone(
+    tasks: list[Ranked], count: int
+) -> None:
+    safe_from = NOW + len(tasks) / RATE + DELETION_MARGIN_MS
+    soon = [one for one in tasks if NOW < one.retention_at <= safe_from]
+    rest = [one for one in tasks if one not in soon]
+    soon.sort(key=lambda one: (one.retention_at, one.id))
+    line = filled(tasks).take(count, NOW, RATE)
+    assert line == (soon + served_alone(rest))[:count]
+
+
+def served_alone(tasks: list[Ranked]) -> list[Ranked]:
+    """Order tasks by what is known of them apart from when their results are deleted, as far as that is far away."""
+    far = {one.id: one for one in tasks}
+    kept = [
+        Ranked(one.id, one.priority, one.deadline_at, SAFE * 9 + NOW + one.retention_at) for one in tasks
+    ]
+    return [far[one.id] for one in order(kept, NOW, RATE)]
+
+
+def test_the_soonest_deleted_goes_before_the_most_important_and_what_is_gone_does_not() -> None:
+    hour = 3_600 * SECOND
+    tasks = [
+        ranked("important", 9, 5 * SECOND),
+        ranked("soon", 1, -99 * hour, 2 * SECOND),
+        ranked("sooner", 1, -99 * hour, 1 * SECOND),
+        ranked("gone", 2, -99 * hour, 0),
+        ranked("kept for an hour more", 1, -99 * hour, hour + 6 * SECOND),
+        ranked("kept for long", 1, -99 * hour),
+    ]
+    expected = ["sooner", "soon", "kept for an hour more", "important", "gone", "kept for long"]
+    assert names(order(tasks, NOW, RATE)) == expected
+    assert names(filled(tasks).take(9, NOW, RATE)) == expected
