@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable
 from itertools import islice
 
 from daemon.passes.tools import Tools
+from daemon.policy import expiry
 from daemon.policy.agenda import Agenda
 from daemon.policy.priority import Ranked
 from daemon.standing import Standings
@@ -127,6 +128,7 @@ class Keeper:
         news = False
         for task in tasks:
             standing = standings.of(task)
-            ranked = Ranked(task.id, task.priority, standing.deadline_at, standing.retention_at)
+            by = expiry.collect_by(standing.deadline_at, tools.rules)
+            ranked = Ranked(task.id, task.priority, by, standing.retention_at)
             news |= self._agenda.consider(task, ranked, standings.clear_at(task.function), now)
         return news

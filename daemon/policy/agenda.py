@@ -1,7 +1,7 @@
 """What to fetch now and what to look at again later: tasks worth a GET, and the others by when they may be. Pure.
 
 Time alone makes a task worth a GET: it is overdue, its back-off ends, lists have forgotten it. What else changes a task
-(a list shows it, an audit dates it, somebody hurries it) must be told: consider it again, and what was known is replaced.
+(a list shows it, an audit dates it, somebody hurries it) must be told: considered again, it replaces what was known.
 """
 
 from daemon.policy import probing
@@ -20,7 +20,9 @@ class Agenda:
         self._rules = rules
         self.backlog = Backlog()
         self._waiting: dict[str, int] = {}  # id -> when to consider it again
-        self._times = Stretches()  # the same, by time: what leaves early leaves nothing behind, as in a heap it would
+        self._times = (
+            Stretches()
+        )  # the same, by time: what leaves early leaves nothing behind, as in a heap it would
 
     def __len__(self) -> int:
         """Count the tasks, wherever they are."""

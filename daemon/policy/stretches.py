@@ -92,11 +92,12 @@ class Stretches:
     def _join(self, now: int, widest: float) -> None:
         joined: list[list[Key]] = []
         for stretch in self.stretches:
-            if joined and len(joined[-1]) + len(stretch) <= MOST_KEYS:
-                if stretch[-1][0] <= _limit(joined[-1][0][0], now, widest):
-                    joined[-1] = joined[-1] + stretch
-                    continue
-            joined.append(stretch)
+            last = joined[-1] if joined else []
+            fits = last and len(last) + len(stretch) <= MOST_KEYS
+            if fits and stretch[-1][0] <= _limit(last[0][0], now, widest):
+                joined[-1] = last + stretch
+            else:
+                joined.append(stretch)
         self._replace(0, len(self.stretches), joined)
 
     def _replace(self, start: int, end: int, parts: list[list[Key]]) -> None:

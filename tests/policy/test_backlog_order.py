@@ -228,9 +228,7 @@ def test_what_would_be_deleted_before_all_are_home_goes_first_and_the_rest_as_if
 def served_alone(tasks: list[Ranked]) -> list[Ranked]:
     """Order tasks by what is known of them apart from when their results are deleted, as far as that is far away."""
     far = {one.id: one for one in tasks}
-    kept = [
-        Ranked(one.id, one.priority, one.deadline_at, SAFE * 9 + NOW + one.retention_at) for one in tasks
-    ]
+    kept = [Ranked(one.id, one.priority, one.deadline_at, SAFE * 9 + NOW + one.retention_at) for one in tasks]
     return [far[one.id] for one in order(kept, NOW, RATE)]
 
 
