@@ -7,6 +7,7 @@ import httpx
 from daemon import logs
 from daemon.clock import Clock
 from daemon.dataforseo.client import Caps, Client
+from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
 from daemon.settings import Settings
@@ -27,14 +28,17 @@ def build_tools(
     clock: Clock,
     *,
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    by_hand: float | None = None,
 ) -> Tools:
-    """Wire the collaborators of every pass."""
+    """Wire the collaborators of every pass.
+
+    `by_hand` is for a command that a person waits for: which part of id_list's calls it may make. None: a daemon.
+    """
     login, password = settings.credentials()
     now, ticks = clock.now(), round(clock.monotonic() * 1000)
     # Calls of the last minute, made before a restart, still count: they are in the ledger. One from the future was
     # made before somebody set the clock back; counted as made now, it costs a minute and not hours.
     asked = [ticks - max(0, now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
-    audited = [ticks - max(0, now - at) for at in ledger.audits.asked_since(now - MINUTE_MS)]
     return Tools(
         ledger=ledger,
         client=Client(
@@ -49,10 +53,24 @@ def build_tools(
         rules=settings.rules,
         scopes=scopes(),
         lists=Limiter(Limit(settings.tasks_ready_limit, MINUTE_MS), settings.share, asked),
-        audits=Limiter(Limit(ID_LIST_LIMIT, MINUTE_MS), settings.share, audited),
-        general=Limiter(Limit(settings.general_limit or GENERAL_LIMIT, MINUTE_MS), settings.share),
+        audits=_audit_budget(ledger, clock, settings.share, by_hand),
+        # Calls of id_list count here too, also those of other processes, which nobody sees in time: they have their
+        # own room in this limit.
+        general=Limiter(
+            Limit(settings.general_limit or GENERAL_LIMIT, MINUTE_MS), settings.share, set_aside=ID_LIST_LIMIT
+        ),
         log=logs.get_logger(),
         variants=settings.variants,
         started_at=now,
         follow_account=settings.general_limit is None,
     )
+
+
+def _audit_budget(ledger: Ledger, clock: Clock, share: float, by_hand: float | None) -> AuditBudget:
+    now, ticks = clock.now(), round(clock.monotonic() * 1000)
+    limit = Limit(ID_LIST_LIMIT, MINUTE_MS)
+    # Others' calls are read from the ledger, and so are ours from before a restart; as above, one from the future
+    # counts as made now.
+    ahead = [ticks for _ in ledger.audits.calls_since(now + MINUTE_MS).calls]
+    own = None if by_hand is None else Limiter(limit, share * by_hand, even=False)
+    return AuditBudget(ledger.audits, clock, Limiter(limit, share, ahead, even=by_hand is None), own)

@@ -24,6 +24,11 @@ class VariantRule(NamedTuple):
     variant: str
 
 
+def is_function_pattern(text: str) -> bool:
+    """Say whether a text can match a function: serp/google/organic, serp/*."""
+    return _FUNCTION.fullmatch(text) is not None and not text.startswith("v3/")
+
+
 def priority_rules(value: object, source: str) -> tuple[PriorityRule, ...]:
     """Read [[priority]]: tasks that match get this priority. Raises SettingsError."""
     rules = []
@@ -86,7 +91,7 @@ def _entries(name: str, value: object, source: str, own: str = "") -> Iterator[_
 
 def _function(table: Mapping[str, object], where: str, source: str) -> str | None:
     given = table.get("function")
-    if given is None or (isinstance(given, str) and _FUNCTION.fullmatch(given) and given[:3] != "v3/"):
+    if given is None or (isinstance(given, str) and is_function_pattern(given)):
         return given
     example = "a pattern such as serp/google/organic or serp/*"
     msg = f"function of {where} is {shown(given)} ({source}); it must be {example}"

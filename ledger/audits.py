@@ -4,7 +4,7 @@ from ledger import rows
 from ledger.connection import Connection
 from ledger.errors import LedgerError
 from ledger.evidence import AuditOutcome
-from ledger.records import Audit
+from ledger.records import Audit, AuditCall, AuditCalls
 from ledger.times import MINUTE_MS
 
 __all__ = ["AUDITS", "AuditOutcome", "AuditTable"]
@@ -22,18 +22,35 @@ class AuditTable:
         with self._connection.reading() as database:
             return {row[0]: rows.audit_of_columns(row) for row in database.rows(AUDITS)}
 
-    def begin(self, api: str, why: str, at: int, *, from_at: int, to_at: int, offset: int) -> int:
-        """Write down a call before it is made, so that the budget of calls survives a restart; return its id.
+    def begin(
+        self,
+        api: str,
+        why: str,
+        at: int,
+        *,
+        from_at: int,
+        to_at: int,
+        offset: int,
+        newest: int | None = None,
+        sweep: bool = True,
+    ) -> int | None:
+        """Write down a call before it is made, so that all processes see it, and a restart does; return its id.
 
-        The call asks for tasks posted in `[from_at, to_at]`, from the row `offset` on.
+        The call asks for tasks posted in `[from_at, to_at]`, from the row `offset` on. `newest` is the newest call
+        that whoever decided on this one knew: if there is another one by now, nothing is written, and None says that
+        the budget must be looked at again. `sweep`: the call is a step of the sweep of its API, and its cursor tells
+        of it.
         """
         with self._connection.writing() as database:
+            if newest is not None and database.one(_NEWEST) != newest:
+                return None
             cursor = database.execute_sql(_BEGIN, [api, at, from_at, to_at, offset, str(why)])
-            database.change(
-                """insert into audit (api, asked_at) values (?, ?)
-                   on conflict (api) do update set asked_at = excluded.asked_at""",
-                [api, at],
-            )
+            if sweep:
+                database.change(
+                    """insert into audit (api, asked_at) values (?, ?)
+                       on conflict (api) do update set asked_at = excluded.asked_at""",
+                    [api, at],
+                )
             return int(cursor.lastrowid)
 
     def close(
@@ -66,13 +83,16 @@ class AuditTable:
                 [audit.finished_at, audit.seen_to, audit.api],
             )
 
-    def asked_since(self, at: int) -> list[int]:
-        """Return when calls were made since `at`, of all APIs, the oldest first."""
+    def calls_since(self, at: int) -> AuditCalls:
+        """Return the calls begun since `at` by whatever process, the oldest first."""
         with self._connection.reading() as database:
+            # Read before the calls: one that comes in between makes `begin` look again, instead of being forgotten.
+            newest: int = database.one(_NEWEST)
             found = database.rows(
-                "select asked_at from audit_call where asked_at >= ? order by asked_at", [at]
+                "select id, asked_at, answered_at from audit_call where asked_at >= ? order by asked_at, id",
+                [at],
             )
-            return [asked_at for (asked_at,) in found]
+            return AuditCalls(tuple(AuditCall(*row) for row in found), newest)
 
     def prune(self, before: int) -> int:
         """Forget calls made before an instant; what they showed stays. Return how many."""
@@ -98,6 +118,8 @@ AUDITS = """
 """The columns of `Audit`, in its order."""
 
 _BEGIN = "insert into audit_call (api, asked_at, from_at, to_at, page_offset, why) values (?, ?, ?, ?, ?, ?)"
+
+_NEWEST = "select coalesce(max(id), 0) from audit_call"
 
 _OPEN = "state in ('posted', 'ready')"
 """Written as the partial index `task_outstanding` is, so that it is used."""

@@ -32,6 +32,7 @@ class Page:
     """One answered call of id_list."""
 
     call_id: int
+    api: str
     rows: int
     foreign: int
     at: int
@@ -92,17 +93,17 @@ def _pending(task: Known, asked_at: int) -> Known:
 def record(
     database: LedgerDatabase,
     page: Page,
-    audit: Audit,
+    audit: Audit | None,
     evidence: Sequence[Evidence],
     adopted: Sequence[Newcomer],
 ) -> AuditOutcome:
-    """Take the newcomers in, write what changed, close the call, and set the cursor."""
+    """Take the newcomers in, write what changed, close the call, and set the cursor (None: it stays as it is)."""
     asked_at = database.one(
-        "select asked_at from audit_call where id = ? and api = ?", [page.call_id, audit.api]
+        "select asked_at from audit_call where id = ? and api = ?", [page.call_id, page.api]
     )
     if asked_at is None:
         raise LedgerError(
-            f"call {page.call_id} of id_list of {audit.api} was never begun; nothing was changed"
+            f"call {page.call_id} of id_list of {page.api} was never begun; nothing was changed"
         )
     new, _ = posted.insert(database, [_task(one, page.at) for one in adopted], Reason.ADOPTED, page.at)
     rows = _by_id(evidence)
@@ -120,7 +121,9 @@ def record(
         + max(0, told),
         adopted=len(new),
     )
-    _close(database, page, audit, outcome)
+    _close(database, page, outcome)
+    if audit is not None:
+        _move_cursor(database, page.at, audit)
     return outcome
 
 
@@ -169,20 +172,23 @@ def _columns(task: Known) -> tuple[object, ...]:
     )
 
 
-def _close(database: LedgerDatabase, page: Page, audit: Audit, outcome: AuditOutcome) -> None:
+def _close(database: LedgerDatabase, page: Page, outcome: AuditOutcome) -> None:
     database.change(
         """update audit_call set answered_at = ?, outcome = 'listed', rows = ?, exact = ?, ready = ?, adopted = ?,
                                  foreign_rows = ?
            where id = ?""",
         [page.at, page.rows, outcome.exact, len(outcome.ready), outcome.adopted, page.foreign, page.call_id],
     )
+
+
+def _move_cursor(database: LedgerDatabase, at: int, audit: Audit) -> None:
     # `asked_at` stays what `begin` wrote: the record may have been read before this call was begun.
     database.change(
         """update audit set answered_at = ?, failures = 0, sweep_at = ?, from_at = ?, to_at = ?, page_offset = ?,
                             finished_at = ?, seen_to = ?, rows = ?, foreign_rows = ?
            where api = ?""",
         [
-            page.at,
+            at,
             audit.sweep_at,
             audit.from_at,
             audit.to_at,

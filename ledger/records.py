@@ -27,7 +27,7 @@ class Reason(StrEnum):
     """Why a task moved; stored in every transition row, and the same word in logs and the CLI."""
 
     RECORDED = "recorded"  # a task_post answer was handed to `readyd record` or `record_posted`
-    ADOPTED = "adopted"  # somebody else's task, taken in because the config says `adopt`
+    ADOPTED = "adopted"  # somebody else's task, taken in because a rule or `readyd adopt` says so
     LISTED = "listed"  # a window showed it
     FAILED_DELIVERY = "failed delivery"  # a window showed a postback task: its delivery failed
     ANSWERED = "answered"  # a GET by id showed that it is done, before any window did
@@ -309,3 +309,18 @@ class Audit:
     seen_to: int | None  # high-water mark: every task posted before this instant was shown by some page
     rows: int  # of the sweep under way, or else of the last one
     foreign: int  # of these, rows that the ledger does not know
+
+
+class AuditCall(NamedTuple):
+    """One call of id_list, as much of it as the budget of calls needs."""
+
+    id: int
+    asked_at: int
+    answered_at: int | None  # None: under way, or it ended without an answer, or its process did
+
+
+class AuditCalls(NamedTuple):
+    """The latest calls of id_list by all processes, and the newest one ever begun."""
+
+    calls: tuple[AuditCall, ...]
+    newest: int  # id; 0: none was ever begun

@@ -155,8 +155,29 @@ class Ledger:
         Raises:
             LedgerError: nothing of it was written.
         """
+        page = Page(call_id, audit.api, rows, foreign, at)
         with self._connection.writing() as database:
-            return record_page(database, Page(call_id, rows, foreign, at), audit, evidence, adopted)
+            return record_page(database, page, audit, evidence, adopted)
+
+    def record_adoption(
+        self,
+        call_id: int,
+        api: str,
+        evidence: Sequence[Evidence],
+        adopted: Sequence[Newcomer],
+        *,
+        rows: int,
+        foreign: int,
+        at: int,
+    ) -> AuditOutcome:
+        """Write what a page of id_list says that was asked for beside the audits: as `record_audit`, without a cursor.
+
+        Raises:
+            LedgerError: nothing of it was written.
+        """
+        page = Page(call_id, api, rows, foreign, at)
+        with self._connection.writing() as database:
+            return record_page(database, page, None, evidence, adopted)
 
     def record_fixed(self, ids: Sequence[str], at: int, *, window: Window | None = None) -> tuple[str, ...]:
         """Bring settled tasks back whose results were re-parsed (tasks_fixed); return the ids that moved.

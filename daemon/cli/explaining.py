@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EVIDENCE = {
     "recorded": "task_post's answer was recorded",
-    "adopted": "it was found on the account and a rule of the settings adopts it",
+    "adopted": "it was found on the account, and an adopt rule or `readyd adopt` took it in",
     "listed": "a list of Tasks Ready showed it",
     "failed delivery": "a list of Tasks Ready showed it, so the delivery to the postback server failed",
     "answered": "a GET by id found it done, before any list showed it",

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from daemon.cli import changing, checking, copying, explaining, reading, recording, running, showing
+from daemon.cli import adopting, changing, checking, copying, explaining, reading, recording, running, showing
 from daemon.cli.options import (
     BUG,
     DONE,
@@ -27,7 +27,7 @@ from daemon.cli.options import (
 from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Work": (running.run, recording.record),
+    "Work": (running.run, recording.record, adopting.adopt),
     "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts),
     "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
@@ -41,7 +41,7 @@ Exit codes:
     0  done
     1  done, but something needs attention
     2  wrong usage: an option, an argument or a file named on the command line
-   69  the remote cannot be reached (run --once, check --online)
+   69  the remote cannot be reached (run --once, check --online, adopt)
    70  a bug in readyd
    75  try again later: the ledger is busy, a daemon is already running, the disk is full
    78  the settings or the ledger cannot be used

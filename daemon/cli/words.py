@@ -1,5 +1,6 @@
 """Durations, instants, sizes and names as people write them. Pure; knows no record and no terminal."""
 
+import re
 from datetime import datetime
 
 from ledger.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, from_datetime
@@ -99,3 +100,27 @@ def moment(text: str, now: int) -> int:
         msg = f"{text[:40]!r} is {'in the future' if at > now else 'too long ago'}; {example}"
         raise ValueError(msg)
     return at
+
+
+_SPAN = re.compile(r"(?:\d{1,6}[dhms] ?)+")
+
+
+def since(text: str, now: int) -> int:
+    """Read a duration back from now (`3d`, `12h`, `90m`, `1d 12h`), or an instant as `moment` does; UTC ms.
+
+    Raises:
+        ValueError: neither; the sentence says what to write.
+    """
+    given = text.strip()
+    if not _SPAN.fullmatch(given):
+        try:
+            return moment(text, now)
+        except ValueError as error:
+            msg = f"{error}, or a duration like 3d, 12h or 90m"
+            raise ValueError(msg) from None
+    units = {name: unit_ms for unit_ms, name in _UNITS}
+    span = sum(int(number) * units[name] for number, name in re.findall(r"(\d+)([dhms])", given))
+    if not span:
+        msg = f"{text[:40]!r} is no time at all; write a duration like 3d, 12h or 90m"
+        raise ValueError(msg)
+    return now - span

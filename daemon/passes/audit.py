@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
-from daemon.dataforseo.posted import PostedAnswer, PostedRow
-from daemon.passes import blocking, ruling
+from daemon.dataforseo.posted import PostedAnswer
+from daemon.passes import blocking, newcomers, ruling
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
-from daemon.policy import audit, choices
+from daemon.policy import audit
 from daemon.policy.audit import PAGE_ROWS, Page, Turn
 from ledger.evidence import AuditOutcome
-from ledger.records import Audit, Evidence, Newcomer, Webhook
+from ledger.records import Audit
 
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
@@ -39,11 +39,10 @@ class Auditor:
         if tools.ticks() < self._plan_again_at:
             return 0
         while (step := self._next()) is not None:
-            if wait := tools.audits.wait_ms(tools.ticks()):
+            if wait := tools.audits.wait_ms():
                 self._plan_again_at = tools.ticks() + wait
                 break
-            await self._ask(*step)
-            asked += 1
+            asked += await self._ask(*step)
             if tools.remote.pause_ms(tools.ticks()):
                 break
         return asked
@@ -82,34 +81,35 @@ class Auditor:
         minutes = tools.ledger.audits.unknown_minutes(turn.api, young_at, now - tools.rules.audit_age_ms)
         return audit.stretches(minutes, cursor, turn.api, now, tools.rules)
 
-    async def _ask(self, turn: Turn, page: Page) -> None:
+    async def _ask(self, turn: Turn, page: Page) -> bool:
+        """Make one call; False: another process was quicker, and it was not made."""
         tools, asked_at = self.tools, self.tools.now()
         cursor = audit.begun(turn.api, tools.ledger.audits.all().get(turn.api), page, asked_at)
-        tools.audits.take(tools.ticks())
-        tools.general.take(tools.ticks())
+        call_id = tools.audits.begin(turn.api, turn.why, page)
+        if call_id is None:
+            return False
         tools.remote.probed(turn.api, tools.ticks())
-        call_id = tools.ledger.audits.begin(
-            turn.api, turn.why, asked_at, from_at=page.from_at, to_at=page.to_at, offset=page.offset
-        )
         metadata = page.from_at > asked_at - tools.rules.audit_metadata_ms and audit.adopts(
             turn.api, tools.rules
         )
         try:
-            answer = await tools.client.list_posted(
-                turn.api, page.from_at, page.to_at, offset=page.offset, limit=PAGE_ROWS, metadata=metadata
-            )
+            with tools.audits.counted():
+                answer = await tools.client.list_posted(
+                    turn.api, page.from_at, page.to_at, offset=page.offset, limit=PAGE_ROWS, metadata=metadata
+                )
         except RemoteError as error:
             self._failed(call_id, turn, error)
-            return
+            return True
         tools.remote.well(turn.api)
         self._answered(call_id, turn, cursor, answer)
+        return True
 
     def _failed(self, call_id: int, turn: Turn, error: RemoteError) -> None:
         tools, now = self.tools, self.tools.now()
         about_the_path = isinstance(error, ABOUT_THE_PATH)
         if isinstance(error, Throttled):
             # id_list has a limit of its own, and other programs may use it up: nothing else need wait for that.
-            tools.audits.tighten(tools.ticks())
+            tools.audits.tighten()
         elif not about_the_path:
             tools.remote.troubled(error, turn.api, now=now, ticks=tools.ticks(), rules=tools.rules)
         outcome = outcome_of(error)
@@ -120,23 +120,20 @@ class Auditor:
 
     def _answered(self, call_id: int, turn: Turn, cursor: Audit, answer: PostedAnswer) -> None:
         tools, now = self.tools, self.tools.now()
-        rows = list({row.task_id: row for row in answer.rows}.values())
-        known = tools.ledger.tasks.states_of([row.task_id for row in rows])
-        strangers = [row for row in rows if row.task_id not in known]
-        adopted = [one for row in strangers if (one := newcomer(row, tools, now)) is not None]
-        foreign = len(strangers) - len(adopted)
+        page = newcomers.read(answer, tools.ledger.tasks, tools.rules, now)
+        foreign = len(page.foreign)
         outcome = tools.ledger.record_audit(
             call_id,
             audit.turned(cursor, answer.row_count, foreign),
-            [Evidence(row.task_id, row.done_at, row.posted_at) for row in rows if row.done_at or row.pending],
-            adopted,
+            page.evidence,
+            page.newcomers,
             rows=answer.row_count,
             foreign=foreign,
             at=now,
         )
-        if adopted:
+        if page.newcomers:
             ruling.run(tools)
-        functions = {row.task_id: row.function for row in rows}
+        functions = {row.task_id: row.function for row in page.rows}
         done = {task_id: functions[task_id] for task_id in outcome.ready}
         hidden = blocking.run(tools, now, done) if turn.hidden else 0
         self._say(turn, answer, outcome, foreign, hidden)
@@ -158,25 +155,3 @@ class Auditor:
             adopted=outcome.adopted,
             foreign=foreign,
         )
-
-
-def newcomer(row: PostedRow, tools: Tools, now: int) -> Newcomer | None:
-    """Turn a stranger into a task to be taken in, when the user's rules adopt it."""
-    if row.function is None or not choices.adopted(row.function, row.tag, tools.rules):
-        return None
-    return Newcomer(
-        task_id=row.task_id,
-        function=row.function,
-        tag=row.tag,
-        priority=row.priority,
-        webhook=_webhook(row),
-        variant=row.variant,
-        posted_at=now if row.posted_at is None else min(now, row.posted_at),
-        cost=row.cost,
-    )
-
-
-def _webhook(row: PostedRow) -> Webhook:
-    if row.postback:
-        return Webhook.POSTBACK
-    return Webhook.PINGBACK if row.pingback else Webhook.NONE

@@ -7,6 +7,7 @@ from daemon.clock import Clock
 from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
 from daemon.logs import Logger
+from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.disk import Disk
 from daemon.passes.remote import Remote
 from daemon.policy import choices
@@ -30,7 +31,7 @@ class Tools:
     rules: Rules
     scopes: Sequence[Scope]
     lists: Limiter
-    audits: Limiter  # id_list
+    audits: AuditBudget  # id_list, shared with other processes
     general: Limiter
     log: Logger
     variants: Sequence[VariantPattern] = ()  # which form of a result to fetch, by function and tag

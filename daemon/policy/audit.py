@@ -24,6 +24,7 @@ class Why(StrEnum):
     HIDDEN = "windows saturated"
     PACE = "usual pace"
     FAILED = "last call failed"
+    BY_HAND = "adopted by hand"  # `readyd adopt`, beside every sweep
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,17 @@ exact window over the last calls makes sure that no minute ever holds more than 
 The remote counts arrivals. A call whose end is told has arrived at some moment between its start and its end; so it
 counts from its start until a minute after its end, less the time that even the fastest call takes. However long calls
 are held up on their way, no minute of the remote holds too many, and only the hold-up itself costs throughput.
+
+Calls of id_list are made by several processes (the daemon, `readyd adopt`): those of the others count as well.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+
+from daemon.policy.rules import MINUTE_MS
+from ledger.records import AuditCall
 
 MARGIN = 0.999
 """A minute of our clock may be a little less than one of theirs. Of small limits this leaves out one whole call."""
@@ -30,6 +35,14 @@ SILENCE_MS = 60_000
 """And nothing for a minute, because the remote counts minutes."""
 
 
+LONGEST_MS = 80_000
+"""A call is over by then: the client's deadline is a minute, and a last silence may come on top."""
+
+BY_HAND = 0.75
+"""Beside a daemon `readyd adopt` makes this part of id_list's calls at most (seven a minute, one for each API that has
+an id_list): the daemon has the rest for its audits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """So many calls in each `per_ms` milliseconds."""
@@ -39,11 +52,27 @@ class Limit:
 
 
 class Limiter:
-    """Hands out evenly spaced slots. `now` is monotonic ms; `share` is the part of the limit that is ours."""
+    """Hands out evenly spaced slots. `now` is monotonic ms; `share` is the part of the limit that is ours.
 
-    def __init__(self, limit: Limit, share: float = 1.0, seed: Sequence[int] = ()) -> None:
-        """Begin; `seed` are the instants of calls already made in the last window (before a restart)."""
+    Not `even`: whoever waits gets what the limit leaves, at once. That is for people, who wait for the answer.
+    """
+
+    def __init__(
+        self,
+        limit: Limit,
+        share: float = 1.0,
+        seed: Sequence[int] = (),
+        *,
+        even: bool = True,
+        set_aside: int = 0,
+    ) -> None:
+        """Begin; `seed` are the instants of calls already made in the last window (before a restart).
+
+        `set_aside` are calls within the limit that are counted elsewhere.
+        """
         self._share = share
+        self._set_aside = set_aside
+        self._even = even
         self._limit = limit
         self._calls = 1
         self.allow(limit.calls)
@@ -53,7 +82,7 @@ class Limiter:
         self._under_way = 0  # calls that count until their end is told, and longer
         self._fastest: int | None = None  # ms
         self._took = 0.0  # ms, on average
-        self._next: float | None = made[-1] + self._spacing() if made else None
+        self._next: float | None = made[-1] + self._spacing() if made and even else None
         self._silent_until: int | None = None
         self._factor = 1.0
         self._tightened_at = 0
@@ -61,19 +90,20 @@ class Limiter:
     def allow(self, calls: int) -> None:
         """Follow what the account allows from now on."""
         self._limit = Limit(calls, self._limit.per_ms)
-        self._calls = max(1, int(calls * self._share * MARGIN))
+        self._calls = max(1, int(min(calls * MARGIN, calls - self._set_aside) * self._share))
 
-    def wait_ms(self, now: int) -> int:
-        """How long to wait for the next slot; 0: it is here."""
+    def wait_ms(self, now: int, others: Sequence[int] = ()) -> int:
+        """How long to wait for the next slot; 0: it is here. `others`: until when each call of somebody else counts."""
         self._forget(now)
         waits = [0]
         if self._silent_until is not None:
             waits.append(self._silent_until - now)
         if self._next is not None:
             waits.append(int(self._next - now))
-        spare = self._calls - self._under_way - len(self._counted)
+        counted = sorted([*self._counted, *others]) if others else self._counted
+        spare = self._calls - self._under_way - len(counted)
         if spare <= 0:
-            free = self._counted[-spare] - now if -spare < len(self._counted) else int(self._spacing(now)) + 1
+            free = counted[-spare] - now if -spare < len(counted) else int(self._spacing(now)) + 1
             waits.append(free)
         return max(waits)
 
@@ -129,6 +159,8 @@ class Limiter:
         return min(rate, lanes / self._took) if lanes and self._took else rate
 
     def _use(self, now: int) -> None:
+        if not self._even:
+            return
         spacing = self._spacing(now)
         earliest = now - CATCH_UP * spacing
         slot = now if self._next is None else max(self._next, earliest)
@@ -153,3 +185,9 @@ class Limiter:
             self._others.popleft()
         if self._silent_until is not None and now >= self._silent_until:
             self._silent_until = None
+
+
+def counts_until(call: AuditCall) -> int:
+    """Say until when another process's call counts (ms UTC): a minute after its end, for it arrived before that."""
+    end = call.asked_at + LONGEST_MS if call.answered_at is None else call.answered_at
+    return end + MINUTE_MS
