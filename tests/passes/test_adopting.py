@@ -203,7 +203,6 @@ def test_beside_a_busy_daemon_no_minute_holds_too_many_calls_and_both_get_on(liv
         life.start()
         await life.sleep(30 * SECOND)
         began = life.now()
-        cursors = []
         both = [adopt(life, AdoptRule(None, "shop")), adopt(life, AdoptRule(None, "shop"), dry=True)]
         found, seen = await asyncio.gather(*both)
         took = life.now() - began
@@ -212,7 +211,7 @@ def test_beside_a_busy_daemon_no_minute_holds_too_many_calls_and_both_get_on(liv
         assert (found.taken, found.calls, seen.calls) == (8_000, 15, 15)
         assert took <= 6 * MINUTE, "and none was left unused for long"
         mine = [at for at, why in _calls(life) if why != "adopted by hand" and began <= at < began + took]
-        assert len(mine) >= 2 * (took // MINUTE), "the daemon has its share"
+        assert len(mine) >= took // MINUTE, "even two commands at once do not starve the daemon"
         cursors = [one for one in life.ledger.audits.all().values() if one.failures]
         assert not cursors
         await life.until_settled(within=2 * HOUR)
