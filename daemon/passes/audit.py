@@ -38,9 +38,12 @@ class Auditor:
             return 0
         if tools.ticks() < self._plan_again_at:
             return 0
-        while (step := self._next()) is not None:
+        while True:
+            # Asked first: a plan counts all that is outstanding, and would only wait for its slot.
             if wait := tools.audits.wait_ms():
                 self._plan_again_at = tools.ticks() + wait
+                break
+            if (step := self._next()) is None:
                 break
             asked += await self._ask(*step)
             if tools.remote.pause_ms(tools.ticks()):

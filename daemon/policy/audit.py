@@ -91,7 +91,8 @@ def stretches(minutes: Sequence[int], audit: Audit | None, api: str, now: int, r
     until = now if audit is None or audit.sweep_at is None else audit.sweep_at
     since = now - rules.audit_reach_ms
     margin = rules.audit_margin_ms
-    wanted = [(at - margin, at + MINUTE_MS + margin) for at in minutes]
+    # What came later is the next sweep's: without this the margin alone would cost each long sweep a call.
+    wanted = [(at - margin, at + MINUTE_MS + margin) for at in minutes if at <= until]
     if adopts(api, rules):
         seen_to = None if audit is None else audit.seen_to
         wanted.append((now - rules.adopt_reach_ms if seen_to is None else seen_to - margin, until))

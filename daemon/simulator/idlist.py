@@ -101,12 +101,14 @@ def _rows(
     sort = asked.get("sort", "asc")
     if str(sort) not in {"asc", "desc"}:
         raise Refused(40501, "'sort'")
-    low = bisect_left(account.posted, start, key=lambda task: task.posted_at)
-    high = bisect_left(account.posted, end + 1, key=lambda task: task.posted_at)
-    tasks = [task for task in account.posted[low:high] if task.function.api == api]
+    posted = account.posted_to.get(api, [])
+    low = bisect_left(posted, start, key=lambda task: task.posted_at)
+    high = bisect_left(posted, end + 1, key=lambda task: task.posted_at)
     if sort == "desc":
-        tasks.reverse()
-    return [_row(task, with_metadata=bool(asked.get("include_metadata"))) for task in tasks[first:last]]
+        tasks = posted[max(low, high - last) : max(low, high - first)][::-1]
+    else:
+        tasks = posted[low + first : min(low + last, high)]
+    return [_row(task, with_metadata=bool(asked.get("include_metadata"))) for task in tasks]
 
 
 def _row(task: Task, *, with_metadata: bool) -> dict[str, Any]:

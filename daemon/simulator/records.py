@@ -25,6 +25,7 @@ class Account:
     spent_day: int = -1
     spent_today: float = 0.0
     posted: list["Task"] = field(default_factory=list)
+    posted_to: dict[str, list["Task"]] = field(default_factory=dict)  # the same tasks by API, for id_list
     shelves: dict[str, Shelf["Task"]] = field(default_factory=dict)
     fixed: dict[str, dict[str, "Task"]] = field(default_factory=dict)
     errors: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=10_000))

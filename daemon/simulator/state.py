@@ -115,6 +115,7 @@ class State:
         """Take a new task in."""
         self.tasks[task.id] = task
         task.account.posted.append(task)
+        task.account.posted_to.setdefault(task.function.api, []).append(task)
         self.tally["posted" if task.owner == OWN else "foreign_posted"] += 1
         self.schedule(task.done_at, "done", task)
         if "pingback_url" in task.fields or "postback_url" in task.fields:

@@ -182,9 +182,10 @@ class Life:
 
     # What is known
 
-    def tasks(self) -> dict[str, Task]:
+    def tasks(self, *states: State) -> dict[str, Task]:
+        """All tasks, or those in these states."""
         assert self._reader is not None
-        return {task.id: task for task in self._reader.tasks(TaskFilter())}
+        return {task.id: task for task in self._reader.tasks(TaskFilter(frozenset(states)))}
 
     def task(self, task_id: str) -> Task:
         assert self._reader is not None
@@ -201,9 +202,11 @@ class Life:
         return [move.reason for move in self.history(task_id)]
 
     def states(self) -> dict[str, int]:
+        assert self._reader is not None
         totals: dict[str, int] = {}
-        for task in self.tasks().values():
-            totals[task.state] = totals.get(task.state, 0) + 1
+        for counts in self._reader.counts().values():
+            for state, count in counts.items():
+                totals[state] = totals.get(state, 0) + count
         return totals
 
     def alerts(self, kind: str) -> list[Alert]:
@@ -238,7 +241,7 @@ def check_bodies(life: Life) -> None:
     """Every collected task has one result for each time it was parsed, whole and the remote's own, and none twice."""
     found = bodies_of(life.path)
     editions = [(task_id, edition) for task_id, edition, _, _ in found]
-    home = {task.id for task in life.tasks().values() if task.state in (State.COLLECTED, State.DELIVERED)}
+    home = set(life.tasks(State.COLLECTED, State.DELIVERED))
     assert len(editions) == len(set(editions)), "a task has two results of one edition"
     assert home <= {task_id for task_id, _ in editions}, "a collected task has no result"
     seen: set[tuple[str, str]] = set()
@@ -254,7 +257,7 @@ def check_bodies(life: Life) -> None:
 def check_states(life: Life) -> None:
     """Nothing is lost that the remote still has, and what failed there failed here."""
     there = set(life.world.task_ids())
-    for task in life.tasks().values():
+    for task in life.tasks(State.COLLECTED, State.FAILED, State.LOST).values():
         if task.id not in there:
             continue
         truth = life.world.truth(task.id)
@@ -296,6 +299,7 @@ def live(tmp_path: Path) -> Callable[..., Life]:
         rules: Rules | None = None,
         latency_s: tuple[float, float] = (0.05, 0.3),
         driver: type[LedgerDatabase] = LedgerDatabase,
+        remote: type[World] = World,
         true_time: bool = False,
         throttled: bool = False,
         foreign: bool = False,
@@ -312,7 +316,7 @@ def live(tmp_path: Path) -> Callable[..., Life]:
             born = clock.monotonic()
             now = (lambda: START + round((clock.monotonic() - born) * 1000)) if true_time else clock.now
             logs.configure(stream=log, environ={}, level="info", format="json")
-            world = World(now, seed=seed, faults=faults, options=options)
+            world = remote(now, seed=seed, faults=faults, options=options)
             line = Line(world, latency_s=latency_s, seed=seed)
             life = Life(
                 tmp_path / "ledger.db", clock, world, line, rules or Rules(), log, driver, dict(settings)

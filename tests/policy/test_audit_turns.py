@@ -140,6 +140,12 @@ def test_no_stretch_reaches_beyond_the_beginning_of_its_sweep() -> None:
     assert audit.stretches([NOON - MINUTE_MS], None, "serp", NOON, RULES)[0].to_at == NOON
 
 
+def test_what_came_while_a_sweep_goes_on_costs_it_no_call() -> None:
+    began = NOON - 10 * MINUTE_MS
+    under_way = cursor(sweep_at=began)
+    assert audit.stretches([began + MINUTE_MS], under_way, "serp", NOON, RULES) == []
+
+
 def test_looking_for_tasks_to_adopt_goes_back_three_days_and_then_only_to_what_was_seen() -> None:
     rules = replace(RULES, adopt_rules=(AdoptRule("serp/*", None),))
     assert audit.stretches([], None, "serp", NOON, rules) == [Page(NOON - rules.adopt_reach_ms, NOON)]
