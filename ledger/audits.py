@@ -99,15 +99,25 @@ class AuditTable:
         with self._connection.writing() as database:
             return database.change("delete from audit_call where asked_at < ?", [before])
 
-    def unknown_minutes(self, prefix: str, before: int, ready_before: int) -> list[int]:
+    def unknown_minutes(self, prefix: str, before: int, ready_before: int, wide_ms: int) -> list[int]:
         """Return in which minutes (their starts, ms UTC) tasks were posted whose completion time is not exact.
 
         Counts outstanding tasks whose function starts with `prefix` ("serp/"): those in `posted` that were posted
-        before `before`, and those in `ready` whose first sign came before `ready_before`.
+        before `before`, and those in `ready` whose first sign came before `ready_before` or whose completion interval
+        is `wide_ms` or more.
         """
         with self._connection.reading() as database:
-            found = database.rows(_UNKNOWN, [prefix, before, ready_before])
+            found = database.rows(_UNKNOWN, [prefix, before, ready_before, wide_ms])
             return [minute for (minute,) in found]
+
+    def overtaken_minutes(self, since: int, wide_ms: int) -> list[tuple[str, int]]:
+        """Return in which minutes (their starts, ms UTC) tasks were posted whose result overtook audits, by function.
+
+        Of what was settled since `since`, those are the tasks of which no more is known than that they were done some
+        time in an interval of `wide_ms` or more.
+        """
+        with self._connection.reading() as database:
+            return database.rows(_OVERTAKEN, [since, wide_ms])
 
 
 AUDITS = """
@@ -147,10 +157,16 @@ _UNKNOWN = f"""
                (select posted_at from task
                 where {_OPEN} and task.function = step.function and task.state = step.state
                     and posted_at >= (at / {MINUTE_MS} + 1) * {MINUTE_MS} and posted_at < before
-                    and coalesce(ready_at, 0) < ready_before
+                    and (coalesce(ready_at, 0) < ready_before or latest_done_at - earliest_done_at >= ?4)
                     and (earliest_done_at is null or earliest_done_at <> latest_done_at)
                 order by posted_at limit 1)
         from step where at is not null
     )
     select distinct at / {MINUTE_MS} * {MINUTE_MS} as minute from step where at >= 0 order by minute
+"""
+
+_OVERTAKEN = f"""
+    select distinct function, posted_at / {MINUTE_MS} * {MINUTE_MS} from task
+    where settled_at >= ? and state in ('collected', 'delivered', 'failed')
+        and coalesce(latest_done_at, settled_at) - coalesce(earliest_done_at, posted_at) >= ?
 """

@@ -14,7 +14,7 @@ from ledger.moves import Move, apply, states_of
 from ledger.records import Audit, Evidence, Newcomer, Reason, State, Webhook
 from ledger.rows import ids_json, storable
 
-HOME = frozenset({State.COLLECTED, State.DELIVERED})
+HOME = frozenset({State.COLLECTED, State.DELIVERED, State.FAILED})
 """States of tasks of which only the completion time is still worth knowing."""
 
 
@@ -217,7 +217,7 @@ _MOVED = "posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?,
 # A task that came home before its page was read: when it was done is worth knowing all the same.
 _TOLD = """
     update task set (earliest_done_at, latest_done_at) = (select at, at from (select max(posted_at, ?) as at))
-    where id = ? and earliest_done_at <> latest_done_at
+    where id = ? and (earliest_done_at is null or earliest_done_at <> latest_done_at)
 """
 
 _CHANGED = """

@@ -10,6 +10,7 @@ from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer
 from daemon.passes import blocking, newcomers, ruling
+from daemon.passes.overtaken import Overtaken
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import audit
@@ -27,6 +28,7 @@ class Auditor:
 
     tools: Tools
     on_change: Callable[[], None]  # called when there is something new to collect
+    _overtaken: Overtaken = field(default_factory=Overtaken)
     _plan_again_at: int = 0  # monotonic ms
     _idle_until: dict[str, int] = field(default_factory=dict)  # API without anything to see -> monotonic ms
 
@@ -55,12 +57,14 @@ class Auditor:
         self._plan_again_at = 0
         self._idle_until.clear()
 
-    def _next(self) -> tuple[Turn, Page] | None:
+    def _next(self) -> tuple[Turn, Page, Audit] | None:
         """Choose the next call; None: not now, and then it is known when to plan again."""
         tools, now, ticks = self.tools, self.tools.now(), self.tools.ticks()
         audits = tools.ledger.audits.all()
         counts, looks = tools.ledger.tasks.outstanding(), tools.ledger.polls.looks()
-        turns = audit.turns(counts, looks, audits, ID_LIST_APIS, now, tools.rules)
+        self._overtaken.look(tools.ledger.audits, now, tools.rules)
+        overtaken = self._overtaken.apis()
+        turns = audit.turns(counts, looks, audits, ID_LIST_APIS, now, tools.rules, overtaken=overtaken)
         for turn in turns:
             if turn.due_at > now:
                 break
@@ -69,11 +73,12 @@ class Auditor:
             cursor = audits.get(turn.api)
             page = audit.next_page(cursor, self._stretches(turn, cursor))
             if page is not None:
-                return turn, page
+                return turn, page, audit.begun(turn.api, cursor, page, now)
             self._idle_until[turn.api] = ticks + REPLAN_MS
             if cursor is not None and cursor.sweep_at is not None:
                 # Judged from what is still unknown, not from what was when it began: each page makes some of it known.
                 tools.ledger.audits.finish(audit.finished(cursor, now, tools.rules))
+                self._overtaken.swept(tools.ledger.audits, cursor, now, tools.rules)
         coming = [turn.due_at - now for turn in turns if turn.due_at > now]
         self._plan_again_at = ticks + min([REPLAN_MS, *coming])
         return None
@@ -81,16 +86,19 @@ class Auditor:
     def _stretches(self, turn: Turn, cursor: Audit | None) -> list[Page]:
         tools, now = self.tools, self.tools.now()
         young_at = audit.young_at(now, tools.rules, hidden=turn.hidden)
-        minutes = tools.ledger.audits.unknown_minutes(turn.api, young_at, now - tools.rules.audit_age_ms)
+        minutes = tools.ledger.audits.unknown_minutes(
+            turn.api, young_at, now - tools.rules.audit_age_ms, tools.rules.audit_wide_ms
+        )
+        minutes += self._overtaken.minutes(turn.api)
         return audit.stretches(minutes, cursor, turn.api, now, tools.rules)
 
-    async def _ask(self, turn: Turn, page: Page) -> bool:
+    async def _ask(self, turn: Turn, page: Page, cursor: Audit) -> bool:
         """Make one call; False: another process was quicker, and it was not made."""
         tools, asked_at = self.tools, self.tools.now()
-        cursor = audit.begun(turn.api, tools.ledger.audits.all().get(turn.api), page, asked_at)
         call_id = tools.audits.begin(turn.api, turn.why, page)
         if call_id is None:
             return False
+        tools.general.take(tools.ticks())
         tools.remote.probed(turn.api, tools.ticks())
         metadata = page.from_at > asked_at - tools.rules.audit_metadata_ms and audit.adopts(
             turn.api, tools.rules

@@ -6,7 +6,7 @@ completion time yet, page by page, and leaves out what lies between them. The cu
 goes on where it was.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -53,16 +53,19 @@ def turns(
     apis: Iterable[str],
     now: int,
     rules: Rules,
+    *,
+    overtaken: Collection[str] = (),
 ) -> list[Turn]:
     """Say whose turn it is, who has waited longest first; a future one tells when to plan again.
 
-    `apis` are those that have an id_list. One with nothing outstanding is audited only to find tasks to adopt.
+    `apis` are those that have an id_list. One with nothing outstanding is audited only to find tasks to adopt, or if
+    it is among the `overtaken`: some of its results came home before anything told when they were done.
     """
     young = now - rules.audit_young_ms
     waiting = {_api_of(one.function) for one in outstanding if one.oldest_posted_at <= young}
     # A sweep is finished though all its tasks are home by now: it tells when they were done.
     sweeping = {api for api, one in audits.items() if one.sweep_at is not None}
-    wanted = [api for api in apis if api in waiting | sweeping or adopts(api, rules)]
+    wanted = [api for api in apis if api in waiting | sweeping or api in overtaken or adopts(api, rules)]
     found = [
         _turn(api, audits.get(api), now, rules, hidden=_is_hidden(api, looks, now, rules)) for api in wanted
     ]

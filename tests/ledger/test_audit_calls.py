@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import Ledger, LedgerError
-from ledger.audits import _UNKNOWN
+from ledger.audits import _OVERTAKEN, _UNKNOWN
 from ledger.reader import Reader
 from ledger.records import Audit, Evidence, State, Task
 
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 T0 = 1_795_000_020_000  # the start of a minute
 SERP = "serp/google/organic"
 
@@ -133,7 +134,7 @@ def test_minutes_are_those_of_outstanding_tasks_without_an_exact_time(book: Ledg
     done = [Evidence("exact", T0 + 4 * MINUTE, None), Evidence("delivery", T0 + 6 * MINUTE, None)]
     kit.audit(book, *done, at=T0 + 10 * MINUTE)
     kit.collect(book, "collected")
-    assert book.audits.unknown_minutes("serp/", T0 * 2, T0 * 2) == [T0, T0 + 2 * MINUTE]
+    assert book.audits.unknown_minutes("serp/", T0 * 2, T0 * 2, HOUR) == [T0, T0 + 2 * MINUTE]
 
 
 def test_minutes_stop_where_they_are_told(book: Ledger, kit: Any) -> None:
@@ -142,10 +143,10 @@ def test_minutes_stop_where_they_are_told(book: Ledger, kit: Any) -> None:
         kit.post(book, f"ready-{number}", at=T0 + (10 + number) * MINUTE)
         kit.look(book, f"ready-{number}", at=T0 + (20 + number) * MINUTE)
     minutes = [T0 + number * MINUTE for number in (0, 1, 10, 11)]
-    assert book.audits.unknown_minutes("serp/", T0 + 2 * MINUTE, T0 + 22 * MINUTE) == minutes
-    more = book.audits.unknown_minutes("serp/", T0 + 2 * MINUTE + 1, T0 + 22 * MINUTE + 1)
+    assert book.audits.unknown_minutes("serp/", T0 + 2 * MINUTE, T0 + 22 * MINUTE, HOUR) == minutes
+    more = book.audits.unknown_minutes("serp/", T0 + 2 * MINUTE + 1, T0 + 22 * MINUTE + 1, HOUR)
     assert more == sorted([*minutes, T0 + 2 * MINUTE, T0 + 12 * MINUTE])
-    assert book.audits.unknown_minutes("serp/", 0, 0) == []
+    assert book.audits.unknown_minutes("serp/", 0, 0, HOUR) == []
 
 
 def test_minutes_are_those_of_one_api(book: Ledger, kit: Any) -> None:
@@ -154,9 +155,8 @@ def test_minutes_are_those_of_one_api(book: Ledger, kit: Any) -> None:
         kit.post(book, f"t{number}", at=T0 + number * MINUTE, path=path)
 
     def found(prefix: str) -> list[str]:
-        return [
-            paths[(minute - T0) // MINUTE] for minute in book.audits.unknown_minutes(prefix, T0 * 2, T0 * 2)
-        ]
+        minutes = book.audits.unknown_minutes(prefix, T0 * 2, T0 * 2, HOUR)
+        return [paths[(minute - T0) // MINUTE] for minute in minutes]
 
     assert found("serp/") == ["serp/bing/organic", SERP, "serp/yahoo/organic"]
     assert found("on_page") == ["on_page"]
@@ -165,8 +165,10 @@ def test_minutes_are_those_of_one_api(book: Ledger, kit: Any) -> None:
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(st.integers(0, 10**6), st.integers(0, 12), st.integers(0, 30))
-def test_minutes_are_what_a_plain_look_at_every_task_finds(seed: int, before: int, ready_before: int) -> None:
+@given(st.integers(0, 10**6), st.integers(0, 12), st.integers(0, 30), st.integers(1, 9))
+def test_minutes_are_what_a_plain_look_at_every_task_finds(
+    seed: int, before: int, ready_before: int, wide: int
+) -> None:
     choice, limits = (
         random.Random(seed),
         {"posted": T0 + before * MINUTE, "ready": T0 + ready_before * MINUTE},
@@ -176,16 +178,48 @@ def test_minutes_are_what_a_plain_look_at_every_task_finds(seed: int, before: in
         wanted = {
             task.posted_at // MINUTE * MINUTE
             for task in tasks
-            if task.function.startswith("serp/") and _is_wanted(task, limits)
+            if task.function.startswith("serp/") and _is_wanted(task, limits, wide * MINUTE)
         }
-        found = book.audits.unknown_minutes("serp/", limits["posted"], limits["ready"])
+        found = book.audits.unknown_minutes("serp/", limits["posted"], limits["ready"], wide * MINUTE)
     assert found == sorted(wanted)
 
 
-def _is_wanted(task: Task, limits: dict[str, int]) -> bool:
+def test_overtaken_are_the_tasks_that_are_home_and_no_list_told_nearly_when_they_were_done(
+    book: Ledger, kit: Any
+) -> None:
+    names = ["wide", "narrow", "exact", "failed", "failed soon", "lost", "outstanding", "earlier"]
+    for number, name in enumerate(names):
+        kit.post(book, name, at=T0 + number * MINUTE)
+    home_at = T0 + 3 * HOUR
+    kit.collect(book, "earlier", at=home_at - 1)
+    kit.look(book, "narrow", "exact", "outstanding", at=home_at - 1)
+    with book._connection.writing() as database:
+        database.change("update task set earliest_done_at = ? where id = 'narrow'", [home_at - HOUR])
+        database.change("update task set earliest_done_at = latest_done_at where id = 'exact'")
+        database.change("update task set posted_at = ? where id = 'failed soon'", [home_at - HOUR + 1])
+    for name in ("wide", "narrow", "exact"):
+        kit.collect(book, name, at=home_at)
+    ends = {"failed": State.FAILED, "failed soon": State.FAILED, "lost": State.LOST}
+    book.settle([kit.settlement(name, State.POSTED, state, done_at=home_at) for name, state in ends.items()])
+    found = book.audits.overtaken_minutes(home_at, HOUR)
+    assert sorted(found) == [(SERP, T0), (SERP, T0 + 3 * MINUTE)]
+    assert book.audits.overtaken_minutes(home_at + 1, HOUR) == []
+
+
+def test_overtaken_are_found_among_what_was_settled_lately_only(book: Ledger) -> None:
+    (line,) = (
+        row[3]
+        for row in book._connection.database.rows(f"explain query plan {_OVERTAKEN}", [1, 1])
+        if "SEARCH" in row[3] or "SCAN" in row[3]
+    )
+    assert line.startswith("SEARCH task USING INDEX task_settled (settled_at>")
+
+
+def _is_wanted(task: Task, limits: dict[str, int], wide_ms: int) -> bool:
     since = task.posted_at if task.state is State.POSTED else task.ready_at
-    exact = task.earliest_done_at is not None and task.earliest_done_at == task.latest_done_at
-    return not exact and since is not None and since < limits.get(task.state, 0)
+    width = None if task.earliest_done_at is None else (task.latest_done_at or 0) - task.earliest_done_at
+    wide = task.state is State.READY and width is not None and width >= wide_ms
+    return width != 0 and since is not None and (since < limits.get(task.state, 0) or wide)
 
 
 def _task(book: Ledger, choice: random.Random, number: int) -> Task:
@@ -214,7 +248,7 @@ def _task(book: Ledger, choice: random.Random, number: int) -> Task:
 
 def test_minutes_are_found_in_the_index_alone(book: Ledger) -> None:
     plan = [
-        row[3] for row in book._connection.database.rows(f"explain query plan {_UNKNOWN}", ["serp/", 1, 1])
+        row[3] for row in book._connection.database.rows(f"explain query plan {_UNKNOWN}", ["serp/", 1, 1, 1])
     ]
     searches = [line for line in plan if " task " in line or line.endswith(" task")]
     assert len(searches) == 3

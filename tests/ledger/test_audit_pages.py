@@ -169,10 +169,19 @@ def test_of_tasks_that_are_home_only_the_completion_time_is_told(book: Ledger, k
     )
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.LOST])
-def test_settled_tasks_are_left_alone(book: Ledger, kit: Any, state: State) -> None:
+def test_of_a_failed_task_too_the_completion_time_is_told(book: Ledger, kit: Any) -> None:
     kit.post(book, "a")
-    book.settle([kit.settlement("a", State.POSTED, state)])
+    book.settle([kit.settlement("a", State.POSTED, State.FAILED)])
+    before = book.tasks.get("a")
+    assert before is not None
+    assert before.latest_done_at is None, "a GET that brings no result says nothing of when"
+    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0)
+    assert book.tasks.get("a") == replace(before, earliest_done_at=DONE, latest_done_at=DONE)
+
+
+def test_lost_tasks_are_left_alone(book: Ledger, kit: Any) -> None:
+    kit.post(book, "a")
+    book.settle([kit.settlement("a", State.POSTED, State.LOST)])
     before = dump(book, kit)
     for row in (Evidence("a", DONE, T0 - 1), Evidence("a", None, T0 - 1)):
         assert kit.audit(book, row, at=AT) == AuditOutcome((), 0, 0)

@@ -70,7 +70,7 @@ def test_an_older_ledger_migrates_by_itself_and_keeps_every_row(
     with Ledger.open(left, version=version) as book:
         assert content(left, kit) == before
         assert book.audits.all() == {}
-        assert book.audits.unknown_minutes("serp/", T0 * 2, T0 * 2) == [T0 // MINUTE * MINUTE]
+        assert book.audits.unknown_minutes("serp/", T0 * 2, T0 * 2, MINUTE) == [T0 // MINUTE * MINUTE]
         page = [Evidence("waiting", T0 + MINUTE, None), Evidence("listed", T0 + 1, None)]
         assert kit.audit(book, *page, at=T0 + 9 * MINUTE).ready == ("waiting",)
         assert book.record_fixed(["collected"], T0 + 9 * MINUTE) == ("collected",)

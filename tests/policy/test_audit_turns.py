@@ -140,6 +140,11 @@ def test_no_stretch_reaches_beyond_the_beginning_of_its_sweep() -> None:
     assert audit.stretches([NOON - MINUTE_MS], None, "serp", NOON, RULES)[0].to_at == NOON
 
 
+def test_an_api_whose_results_overtook_its_audit_has_a_turn_with_nothing_outstanding() -> None:
+    (turn,) = audit.turns((), {}, {}, APIS, NOON, RULES, overtaken={"on_page", "content_generation"})
+    assert turn.api == "on_page"
+
+
 def test_what_came_while_a_sweep_goes_on_costs_it_no_call() -> None:
     began = NOON - 10 * MINUTE_MS
     under_way = cursor(sweep_at=began)
