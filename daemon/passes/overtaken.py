@@ -42,9 +42,7 @@ class Overtaken:
         if audit.sweep_at is not None:
             self._note(audits, audit.sweep_at, now, rules, only=audit.api)
 
-    def _note(
-        self, audits: AuditTable, since: int, now: int, rules: Rules, only: str | None = None
-    ) -> None:
+    def _note(self, audits: AuditTable, since: int, now: int, rules: Rules, only: str | None = None) -> None:
         for function, minute in audits.overtaken_minutes(since, rules.audit_wide_ms):
             if only in (None, api_of(function)):
                 self._minutes.setdefault(api_of(function), {}).setdefault(minute, now)

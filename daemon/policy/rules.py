@@ -94,7 +94,9 @@ class Rules:
     audit_failed_most_ms: int = HOUR_MS  # an API whose id_list refuses us is asked this rarely in the end
     audit_age_ms: int = 10 * MINUTE_MS  # younger tasks are left to the lists
     audit_young_ms: int = MINUTE_MS  # while windows are saturated
-    audit_wide_ms: int = 20 * MINUTE_MS  # a completion interval this wide comes from an outage: the lists tell no more
+    audit_wide_ms: int = (
+        20 * MINUTE_MS
+    )  # a completion interval this wide comes from an outage: the lists tell no more
     audit_reach_ms: int = 180 * DAY_MS  # docs id_list: six months back
     audit_metadata_ms: int = 30 * DAY_MS  # docs id_list: one month with metadata
     pending_trust_ms: int = 6 * HOUR_MS  # beyond the latest turnaround, GETs by id check what id_list says
