@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import httpx
 
+from daemon.dataforseo.lanes import Lanes
 from daemon.handover.door import HandoverError
 from daemon.handover.parcel import Parcel, ParcelError
 from daemon.handover.target import Form
@@ -17,6 +18,9 @@ ANSWER_S = 30
 ABOUT_THE_RESULT = frozenset({400, 409, 413, 414, 415, 422, 431})
 """What a server answers that has read the result and does not want it (RFC 9110); everything else is about us or it."""
 
+_READ = 65_536
+"""A longer answer is not read; closing the connection is cheaper."""
+
 
 class WebDoor:
     """Posts to one URL; `$id` and `$tag` in it are filled in, as in a `postback_url`."""
@@ -26,25 +30,13 @@ class WebDoor:
     ) -> None:
         """Connect to nothing yet; a proxy of the environment is not asked for an address of this machine."""
         self._url = url
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(connect=CONNECT_S, read=ANSWER_S, write=ANSWER_S, pool=None),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            headers={"user-agent": "readyd"},
-            follow_redirects=False,  # a POST that is sent elsewhere may become a GET without its body
-            trust_env=not loopback,
-            transport=transport,
-        )
+        self._lanes = Lanes(1, lambda: _client(loopback=loopback, transport=transport))
 
     async def put(self, parcel: Parcel) -> None:
         """Post one result; a 2xx answer means that it was taken; see `Door.put`."""
         try:
-            async with (
-                asyncio.timeout(CONNECT_S + 2 * ANSWER_S),
-                self._client.stream(
-                    "POST", filled(self._url, parcel), content=_content(parcel), headers=_headers(parcel)
-                ) as response,
-            ):
-                _require_taken(response)
+            async with asyncio.timeout(CONNECT_S + 2 * ANSWER_S), self._lanes.borrow() as client:
+                await self._post(client, parcel)
         except ParcelError as error:
             raise HandoverError(str(error), about_result=True) from None
         except (httpx.TimeoutException, TimeoutError):
@@ -57,7 +49,25 @@ class WebDoor:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._client.aclose()
+        await self._lanes.aclose()
+
+    async def _post(self, client: httpx.AsyncClient, parcel: Parcel) -> None:
+        url, content, headers = filled(self._url, parcel), _content(parcel), _headers(parcel)
+        async with client.stream("POST", url, content=content, headers=headers) as response:
+            _require_taken(response)
+            if int(response.headers.get("content-length") or _READ + 1) <= _READ:
+                await response.aread()  # so that the connection can be used again
+
+
+def _client(*, loopback: bool, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(connect=CONNECT_S, read=ANSWER_S, write=ANSWER_S, pool=None),
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+        headers={"user-agent": "readyd"},
+        follow_redirects=False,  # a POST that is sent elsewhere may become a GET without its body
+        trust_env=not loopback,
+        transport=transport,
+    )
 
 
 def filled(url: str, parcel: Parcel) -> str:

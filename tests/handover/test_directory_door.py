@@ -193,3 +193,24 @@ def test_a_step_that_fails_is_no_hand_over(
     assert "Input/output error" in str(error)
     put(tmp_path, parcel("a", b"x"))
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"x"]
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_counts(
+    tmp_path: Path, parcel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def seen(name: str) -> Callable[..., Any]:
+        call = getattr(os, name)
+
+        def wrapped(*args: Any, **more: Any) -> Any:
+            is_directory = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
+            done.append(f"{name} directory" if is_directory else name)
+            return call(*args, **more)
+
+        return wrapped
+
+    for name in ("fsync", "rename"):
+        monkeypatch.setattr(os, name, seen(name))
+    put(tmp_path, parcel("a"))
+    assert done == ["fsync", "rename", "fsync directory"]
