@@ -12,7 +12,7 @@ from ledger.records import Handover, HandoverTrouble, Home, Target
 from ledger.rows import MESSAGE_LENGTH, storable
 
 STUCK_TRIES = 5
-"""So many hand-overs of one result that failed make it stuck, if its target is well."""
+"""So many hand-overs of one result that failed make it stuck, if its target is well; the index says the same."""
 
 
 class HandoverTable:
@@ -52,8 +52,9 @@ class HandoverTable:
             added = database.executemany(
                 _ENROL, [(name, one.task_id, one.edition, one.priority, one.transition_id) for one in chosen]
             )
-            database.change("update target set seen = max(seen, ?) where name = ?", [seen, name])
-            return max(0, added)
+            added = max(0, added)
+            database.change(_SEEN, [seen, added, name])
+            return added
 
     def next(self, name: str, now: int, latest: int) -> Handover | None:
         """Return the most important result that waits for a target and may be tried now.
@@ -68,7 +69,7 @@ class HandoverTable:
         """Return when the first result that is held back may be tried; None when none waits."""
         with self._connection.reading() as database:
             due: int | None = database.one(
-                "select min(coalesce(next_try_at, 0)) from handover where target = ? and handed_at is null",
+                f"select min(coalesce(next_try_at, 0)) from {_WAITING} where target = ? and handed_at is null",
                 [name],
             )
             return due
@@ -108,7 +109,7 @@ class HandoverTable:
         with self._connection.writing() as database:
             database.change("update target set next_try_at = null where name = ?", [name])
             return database.change(
-                "update handover set next_try_at = null where target = ? and handed_at is null", [name]
+                f"update {_WAITING} set next_try_at = null where target = ? and handed_at is null", [name]
             )
 
 
@@ -116,6 +117,9 @@ def targets(database: LedgerDatabase) -> list[Target]:
     """Read every target, by name."""
     return [Target(*row) for row in database.rows(_TARGETS)]
 
+
+# Named, because SQLite would rather walk through all that a target ever got than use an index of what it waits for.
+_WAITING = "handover indexed by handover_waiting"
 
 _BEGIN = """
     insert into target (name, kind, first_seen_at, backfill, seen) values (?, ?, ?, ?, ?)
@@ -143,15 +147,17 @@ _FRESH = """
     order by moved.id
 """
 
+_SEEN = "update target set seen = max(seen, ?), enrolled = enrolled + ? where name = ?"
+
 _ENROL = """
     insert into handover (target, task_id, edition, priority, transition_id) values (?, ?, ?, ?, ?)
     on conflict (target, task_id, edition) do nothing
 """
 
-_NEXT = """
+_NEXT = f"""
     select handover.target, handover.task_id, handover.edition, task.function, task.tag, task.recorded_at,
            handover.attempts
-    from handover indexed by handover_waiting cross join task on task.id = handover.task_id
+    from {_WAITING} cross join task on task.id = handover.task_id
     where handover.target = ? and handover.handed_at is null
         and (handover.next_try_at is null or handover.next_try_at <= ? or handover.next_try_at > ?)
     order by handover.priority desc, handover.transition_id limit 1
@@ -179,9 +185,8 @@ _ILL = """
 _TARGET = """name, kind, first_seen_at, backfill, handed, handed_at, failures, failing_since, next_try_at, problem"""
 
 _TARGETS = f"""
-    select {_TARGET},
-           (select count(*) from handover where target = name and handover.handed_at is null),
-           (select count(*) from handover where target = name and handover.handed_at is null
-                and handover.attempts >= {STUCK_TRIES})
+    select {_TARGET}, enrolled - handed,
+           (select count(*) from handover indexed by handover_stuck
+            where target = name and handover.handed_at is null and handover.attempts >= {STUCK_TRIES})
     from target order by name
 """

@@ -8,7 +8,9 @@ create table target (
     -- The newest transition that was looked at for this target. Transitions are numbered in the order in which they
     -- were committed, whatever the clock did; a new target begins at the newest one, so it costs no walk over the rest.
     seen          integer not null,
-    handed        integer not null default 0 check (handed >= 0),
+    -- Counted as it happens: a backfill may let a million results wait, and a review asks every minute.
+    enrolled      integer not null default 0 check (enrolled >= 0),
+    handed        integer not null default 0 check (handed between 0 and enrolled),
     handed_at     integer,
     failures      integer not null default 0 check (failures >= 0),
     failing_since integer,
@@ -33,3 +35,4 @@ create table handover (
 -- passed over without a look at its row.
 create index handover_waiting on handover (target, priority desc, transition_id, next_try_at)
     where handed_at is null;
+create index handover_stuck on handover (target) where handed_at is null and attempts >= 5;
