@@ -130,6 +130,7 @@ class Service:
     async def run(self) -> None:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
         self._start_ticks()
+        self._begin_targets()
         loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
         loops.append(asyncio.create_task(self._collect()))
         self._record_start()
@@ -142,6 +143,7 @@ class Service:
     async def run_once(self) -> int:
         """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
         try:
+            self._begin_targets()
             await account.ask(self.tools)
             while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
                 await self.collector.drain(self.stop)
@@ -201,6 +203,10 @@ class Service:
         loop = self._loops[f"handover {one.name}"] = Loop(f"handover {one.name}", run)
         one.wake = loop.wake
         self.tools.on_home.append(loop.wake)
+
+    def _begin_targets(self) -> None:
+        for one in self._handing:
+            one.begin()
 
     def _wake_targets(self) -> None:
         for one in self._handing:

@@ -36,6 +36,13 @@ class HandOver:
         self._begun = False
         self._timer: asyncio.TimerHandle | None = None
 
+    def begin(self) -> None:
+        """Make the target known, before anything comes home: what it gets begins here. A second time does nothing."""
+        if not self._begun:
+            table, rule = self._tools.ledger.handovers, self._rule
+            table.begin(rule.name, str(rule.kind), self._tools.now(), backfill=rule.backfill)
+            self._begun = True
+
     async def run(self, stop: asyncio.Event) -> int:
         """Hand over whatever is due, until nothing is; return how many results the target took.
 
@@ -43,7 +50,7 @@ class HandOver:
             LedgerError: the ledger cannot be used; what was handed over since its last note is handed over again.
         """
         taken = 0
-        self._begin()
+        self.begin()
         while not stop.is_set():
             await self._enrol(stop)
             now, target = self._tools.now(), self._target()
@@ -64,12 +71,6 @@ class HandOver:
         if self._timer is not None:
             self._timer.cancel()
         await self._door.aclose()
-
-    def _begin(self) -> None:
-        if not self._begun:
-            table, rule = self._tools.ledger.handovers, self._rule
-            table.begin(rule.name, str(rule.kind), self._tools.now(), backfill=rule.backfill)
-            self._begun = True
 
     def _target(self) -> Target:
         target = self._tools.ledger.handovers.target(self.name)
