@@ -18,9 +18,9 @@ INSTALL = (
     "an object target needs obstore, which is not installed; install readyd with its extra: readyd[object]"
 )
 
-TIMEOUTS: Any = {"timeout": "60s", "connect_timeout": "10s"}
 NO_RETRIES: Any = {"max_retries": 0}
-"""We try again ourselves, and remember it."""
+"""We try again ourselves, and remember it. The store's own timeouts stay (30 s for a request): options of the client
+that are given here would switch off those of the environment, such as AWS_ALLOW_HTTP."""
 
 _SHOWN = 200
 _SECRETIVE = re.compile(r"[?<].*|[a-z]+://\S*", re.DOTALL)
@@ -47,9 +47,9 @@ class ObjectDoor:
         except ImportError:
             raise SettingsError(INSTALL) from None
         scheme = url.partition(":")[0]
-        remote: dict[str, Any] = {"client_options": TIMEOUTS, "retry_config": NO_RETRIES}
+        remote: dict[str, Any] = {} if scheme in ("file", "memory") else {"retry_config": NO_RETRIES}
         try:
-            store = from_url(url, **({} if scheme in ("file", "memory") else remote))
+            store = from_url(url, **remote)
         except Exception as error:
             msg = f"the URL of an object target cannot be used: {described(error)}"
             raise SettingsError(msg) from None
