@@ -136,14 +136,14 @@ _UP_TO = """
     )
 """
 
-# Unary plus keeps SQLite from leaving the range of ids for an index.
+# `kept`: a re-parsed result could not be had, so there is nothing new to hand over.
 _FRESH = """
     select moved.id, moved.task_id, task.function, task.tag, task.priority,
            1 + (select count(*) from transition as earlier
                 where earlier.task_id = moved.task_id and earlier.id < moved.id and earlier.reason = 'fixed')
     from transition as moved cross join task on task.id = moved.task_id
     where moved.id > (select seen from target where name = ?) and moved.id <= ?
-        and moved.to_state = 'collected'
+        and moved.to_state = 'collected' and moved.reason <> 'kept'
     order by moved.id
 """
 

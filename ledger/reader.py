@@ -108,7 +108,8 @@ class Reader:
     def targets(self) -> list[Target]:
         """Return every target that results were ever handed over to, by name."""
         with self._connection.reading() as database:
-            return targets(database)
+            # A reader migrates nothing; before schema 7 there were no targets.
+            return targets(database) if database.one("pragma user_version") >= 7 else []
 
     def tasks(
         self,

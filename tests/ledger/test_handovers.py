@@ -9,7 +9,7 @@ import pytest
 from peewee import sqlite3
 
 from ledger import Ledger
-from ledger.records import HandoverTrouble, State
+from ledger.records import HandoverTrouble, Reason, State
 from tests.ledger.test_crash_points import Crash, Mortal
 
 T0 = 1_795_000_000_000
@@ -94,6 +94,15 @@ def test_each_edition_is_handed_over_as_itself(book: Ledger, kit: Any) -> None:
     assert drain(book) == ["a1", "a2"]
     again(book, kit, "a", 3)
     assert enrol(book) == ["a3"]
+
+
+def test_a_re_parsed_result_that_cannot_be_had_is_nothing_new(book: Ledger, kit: Any) -> None:
+    book.handovers.begin("t", "http", T0, backfill=False)
+    home(book, kit, "a")
+    book.record_fixed(["a"], T0)
+    kept = kit.settlement("a", State.READY, State.COLLECTED, reason=Reason.KEPT, code=40401)
+    assert book.settle([kept]) == ("a",)
+    assert enrol(book) == ["a1"]
 
 
 def test_targets_do_not_see_each_other(book: Ledger, kit: Any) -> None:

@@ -120,15 +120,14 @@ def test_a_new_edition_is_handed_over_beside_the_first(live: Live, out: Path) ->
         life.start()
         (task_id,) = life.post()
         await life.until(lambda: arrived(out) == 1, within=HOUR)
-        life.ledger.record_fixed([task_id], life.now())
-        packed = gzip.compress(b'{"second": true}')
-        body = Body(task_id, "advanced", packed, 16, 20000, life.now(), 2)
-        life.ledger.save_bodies([body])
-        life.ledger.settle(
-            [Settlement(task_id, State.READY, State.COLLECTED, Reason.FETCHED, 20000, "Ok.", life.now())]
-        )
-        await life.until(lambda: arrived(out) == 2, within=10 * SECOND)
-        assert contents(out)[f"{task_id}.advanced.2.json"] == {"second": True}
+        await life.sleep(3 * HOUR)
+        life.world.reparse(task_id)
+        await life.until(lambda: arrived(out) == 2, within=HOUR + 5 * MINUTE)
+        found = contents(out)
+        for edition in (1, 2):
+            body = life.ledger.bodies.load(task_id, life.task(task_id).recorded_at, edition=edition)
+            file = f"{task_id}.advanced.{edition}.json"
+            assert found[file] == json.loads(gzip.decompress(body.gzip))
 
     live(story, targets=(directory(out),))
 
