@@ -180,6 +180,7 @@ class Door:
         self.refuses: Callable[[Parcel], HandoverError | None] = lambda parcel: None
 
     async def put(self, parcel: Parcel) -> None:
+        await asyncio.sleep(0.01)  # virtual: an answer takes its time
         error = self.refuses(parcel)
         if error is not None:
             raise error
