@@ -66,12 +66,9 @@ class HandoverTable:
             return Handover(*found[0]) if found else None
 
     def next_due(self, name: str) -> int | None:
-        """Return when the first result that is held back may be tried; None when none waits."""
+        """Return when the first result that is held back may be tried; None when none is held back."""
         with self._connection.reading() as database:
-            due: int | None = database.one(
-                f"select min(coalesce(next_try_at, 0)) from {_WAITING} where target = ? and handed_at is null",
-                [name],
-            )
+            due: int | None = database.one(f"select min(next_try_at) from {_HELD_BACK}", [name])
             return due
 
     def taken(self, one: Handover, at: int) -> None:
@@ -108,9 +105,8 @@ class HandoverTable:
         """Let a target, and everything that waits for it, be tried at once; return how much waits."""
         with self._connection.writing() as database:
             database.change("update target set next_try_at = null where name = ?", [name])
-            return database.change(
-                f"update {_WAITING} set next_try_at = null where target = ? and handed_at is null", [name]
-            )
+            database.change(_RELEASE, [name, name])
+            return int(database.one("select enrolled - handed from target where name = ?", [name]) or 0)
 
 
 def targets(database: LedgerDatabase) -> list[Target]:
@@ -120,6 +116,14 @@ def targets(database: LedgerDatabase) -> list[Target]:
 
 # Named, because SQLite would rather walk through all that a target ever got than use an index of what it waits for.
 _WAITING = "handover indexed by handover_waiting"
+
+_HELD_BACK = """handover indexed by handover_held
+    where target = ? and handed_at is null and next_try_at is not null"""
+
+_RELEASE = f"""
+    update handover set next_try_at = null
+    where target = ? and (task_id, edition) in (select task_id, edition from {_HELD_BACK})
+"""
 
 _BEGIN = """
     insert into target (name, kind, first_seen_at, backfill, seen) values (?, ?, ?, ?, ?)

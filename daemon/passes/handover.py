@@ -16,7 +16,7 @@ from daemon.policy.handover import Blame, Failure
 from ledger.errors import LedgerError
 from ledger.records import Body, Handover, Target
 
-AT_ONCE = 2_000
+AT_ONCE = 500
 """Transitions that are looked at in one go: a backfill of a large ledger must not keep the loop."""
 
 SOONEST_S = 0.05
@@ -132,9 +132,12 @@ class HandOver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now, due = self._tools.now(), self._tools.ledger.handovers.next_due(self.name)
-        if due is None:
-            return
-        wait_ms = max(due - now, handover.pause_ms(self._target(), now, self._tools.rules))
+        now = self._tools.now()
+        wait_ms = handover.pause_ms(self._target(), now, self._tools.rules)
+        if not wait_ms:
+            due = self._tools.ledger.handovers.next_due(self.name)
+            if due is None:
+                return
+            wait_ms = due - now
         wait_s = min(max(wait_ms / 1000, SOONEST_S), 3600)
         self._timer = asyncio.get_running_loop().call_later(wait_s, self.wake)

@@ -36,3 +36,4 @@ create table handover (
 create index handover_waiting on handover (target, priority desc, transition_id, next_try_at)
     where handed_at is null;
 create index handover_stuck on handover (target) where handed_at is null and attempts >= 5;
+create index handover_held on handover (target, next_try_at) where handed_at is null and next_try_at is not null;
