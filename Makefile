@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 OFFICIAL := .venv-official
+S3 := .venv-s3
 
-.PHONY: help demo test lint bench-policy official-client clean
+.PHONY: help demo test test-s3 lint bench-policy official-client clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +18,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(OFFICIAL)/.installed: constraints-official.txt
 	$(PYTHON) -m venv $(OFFICIAL)
 	$(OFFICIAL)/bin/python -m pip install --quiet -c constraints-official.txt dataforseo-client
+	touch $@
+
+# An S3-compatible server brings sixty packages with it; only `make test-s3` uses it.
+$(S3)/.installed: constraints-s3.txt
+	$(PYTHON) -m venv $(S3)
+	$(S3)/bin/python -m pip install --quiet -c constraints-s3.txt 'moto[server,s3]'
 	touch $@
 
 demo: $(VENV)/.installed ## live through three simulated days in under a minute
@@ -36,5 +43,8 @@ bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside 
 test: lint official-client ## every check and every test
 	$(VENV)/bin/pytest
 
+test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-compatible server
+	$(VENV)/bin/python -m tests.handover.s3_server $(S3)/bin/python
+
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(OFFICIAL) build dist *.egg-info demo-ledger
+	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger

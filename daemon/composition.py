@@ -7,6 +7,7 @@ import httpx
 from daemon import logs
 from daemon.clock import Clock
 from daemon.dataforseo.client import Caps, Client
+from daemon.handover.opening import door_of
 from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
@@ -63,6 +64,7 @@ def build_tools(
         variants=settings.variants,
         started_at=now,
         follow_account=settings.general_limit is None,
+        targets=[(rule, door_of(rule)) for rule in settings.targets],
     )
 
 

@@ -22,6 +22,7 @@ from daemon.composition import build_tools
 from daemon.notify import Notifier
 from daemon.passes import account, audit, clock_step, fixed, maintain, reconcile, review
 from daemon.passes.collect import Collector
+from daemon.passes.handover import HandOver
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
@@ -41,6 +42,7 @@ TICKS = {
     "review": REVIEW_S,
     "account": ACCOUNT_S,
     "maintain": MAINTAIN_S,
+    "handover": TICK_S,
 }
 """How often each pass is woken, in seconds."""
 
@@ -114,6 +116,9 @@ class Service:
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
         }
+        self._handing = [HandOver(tools, rule, door) for rule, door in tools.targets]
+        for one in self._handing:
+            self._add_target(one)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -125,6 +130,7 @@ class Service:
     async def run(self) -> None:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
         self._start_ticks()
+        self._begin_targets()
         loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
         loops.append(asyncio.create_task(self._collect()))
         self._record_start()
@@ -137,15 +143,18 @@ class Service:
     async def run_once(self) -> int:
         """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
         try:
+            self._begin_targets()
             await account.ask(self.tools)
             while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
                 await self.collector.drain(self.stop)
             await self.collector.drain(self.stop)
             await self._fix_once()
+            self.collector.flush()
+            await asyncio.gather(*(one.run(self.stop) for one in self._handing))
             review.run(self.tools)
         finally:
             self.collector.flush()
-            await self.tools.client.aclose()
+            await self._close()
         return EX_UNAVAILABLE if self.tools.remote.failures or self.tools.remote.refused else 0
 
     async def _fix_once(self) -> None:
@@ -172,7 +181,8 @@ class Service:
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():
-            self._scheduler.add_job(self._loops[name].wake, "interval", seconds=seconds, id=name)
+            wake = self._wake_targets if name == "handover" else self._loops[name].wake
+            self._scheduler.add_job(wake, "interval", seconds=seconds, id=name)
         self._scheduler.start()
         self._watch_clock()
 
@@ -185,6 +195,22 @@ class Service:
         )
         if self.tools.ledger.engine.warning:
             self.tools.log.warning("engine.warning", problem=self.tools.ledger.engine.warning)
+
+    def _add_target(self, one: HandOver) -> None:
+        async def run() -> None:
+            await one.run(self.stop)
+
+        loop = self._loops[f"handover {one.name}"] = Loop(f"handover {one.name}", run)
+        one.wake = loop.wake
+        self.tools.on_home.append(loop.wake)
+
+    def _begin_targets(self) -> None:
+        for one in self._handing:
+            one.begin()
+
+    def _wake_targets(self) -> None:
+        for one in self._handing:
+            one.wake()
 
     async def _reconcile(self) -> None:
         await self._reconciler.run()
@@ -278,8 +304,13 @@ class Service:
         await asyncio.gather(*loops, return_exceptions=True)
         abandoned = await self.collector.abandon()
         self.collector.flush()
-        await self.tools.client.aclose()
+        await self._close()
         self.tools.log.info("service.stopped", abandoned=abandoned)
+
+    async def _close(self) -> None:
+        for one in self._handing:
+            await one.aclose()
+        await self.tools.client.aclose()
 
 
 def run(settings: Settings, *, once: bool = False) -> int:

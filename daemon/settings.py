@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from daemon import settings_rules
+from daemon import settings_rules, settings_targets
 from daemon.dataforseo.addresses import IN_CLEAR, sends_in_clear
+from daemon.handover.target import TargetRule
 from daemon.policy.rules import Rules
 from daemon.settings_keys import KEYS, PATHS, did_you_mean
 from daemon.settings_rules import VariantRule
@@ -54,6 +55,7 @@ class Settings:
     log_format: str = "auto"
     rules: Rules = field(default_factory=Rules)
     variants: tuple[VariantRule, ...] = ()
+    targets: tuple[TargetRule, ...] = ()  # where results are handed over to
     warnings: tuple[str, ...] = ()  # sentences for people: allowed, but hardly meant
     sources: Mapping[str, str] = field(default_factory=dict)  # key -> where its value comes from
 
@@ -81,7 +83,7 @@ class Settings:
         place = next(place for place, (name, *_) in enumerate(rows) if name == "password_file")
         rows.insert(place, ("password", password, self.sources.get("password", "default")))
         counts = {"priority": self.rules.priority_rules, "adopt": self.rules.adopt_rules}
-        for name, entries in {**counts, "variant": self.variants}.items():
+        for name, entries in {**counts, "variant": self.variants, "target": self.targets}.items():
             rows.append((f"[[{name}]]", f"{len(entries)} rules", self.sources.get(name, "default")))
         return rows
 
@@ -120,6 +122,7 @@ def load(
         **values,
         rules=_rules(found, lists),
         variants=settings_rules.variant_rules(*lists.get("variant", ([], ""))),
+        targets=settings_targets.target_rules(*lists.get("target", ([], ""))),
         sources={name: one.source for name, one in {**found, **lists}.items()},
     )
     _check_together(settings)

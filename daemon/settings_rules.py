@@ -71,25 +71,30 @@ class _Entry(NamedTuple):
         return SettingsError(f"{self.own_key} of {self.where} {found} ({self.source}); it must be {allowed}")
 
 
-def _entries(name: str, value: object, source: str, own: str = "") -> Iterator[_Entry]:
+def tables(name: str, value: object, source: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield the entries of a list and how errors name each: `[[priority]] 2`. Raises SettingsError."""
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
         msg = f"{name} is {shown(value)} ({source}); it must be a list of tables, each begun with [[{name}]]"
         raise SettingsError(msg)
-    for number, table in enumerate(value, 1):
-        where = f"[[{name}]] {number}"
+    yield from ((f"[[{name}]] {number}", table) for number, table in enumerate(value, 1))
+
+
+def _entries(name: str, value: object, source: str, own: str = "") -> Iterator[_Entry]:
+    for where, table in tables(name, value, source):
         known = ["function", "tag", *([own] if own else [])]
         for key in table:
             if key not in known:
                 msg = f"{where} has an unknown key {key!r} ({source}); {did_you_mean(key, known)}"
                 raise SettingsError(msg)
-        function, tag = _function(table, where, source), _tag(table, where, source)
+        function, tag = function_pattern(table, where, source), tag_pattern(table, where, source)
         if function is None and tag is None:
             msg = f'{where} names neither function nor tag ({source}); function = "*" stands for all'
             raise SettingsError(msg)
         yield _Entry(where, source, function, tag, own, table.get(own))
 
 
-def _function(table: Mapping[str, object], where: str, source: str) -> str | None:
+def function_pattern(table: Mapping[str, object], where: str, source: str) -> str | None:
+    """Read an entry's pattern of functions. Raises SettingsError."""
     given = table.get("function")
     if given is None or (isinstance(given, str) and is_function_pattern(given)):
         return given
@@ -98,7 +103,8 @@ def _function(table: Mapping[str, object], where: str, source: str) -> str | Non
     raise SettingsError(msg)
 
 
-def _tag(table: Mapping[str, object], where: str, source: str) -> str | None:
+def tag_pattern(table: Mapping[str, object], where: str, source: str) -> str | None:
+    """Read an entry's pattern of tags. Raises SettingsError."""
     given = table.get("tag")
     if given is None or (isinstance(given, str) and given):
         return given

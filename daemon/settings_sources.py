@@ -19,8 +19,8 @@ from daemon.settings_secret import (
     read_secret,
 )
 
-LISTS = ("priority", "adopt", "variant")
-"""Keys that hold a list of tables; `daemon.settings_rules` reads them."""
+LISTS = ("priority", "adopt", "variant", "target")
+"""Keys that hold a list of tables; `daemon.settings_rules` and `daemon.settings_targets` read them."""
 
 _MAX_CONFIG_BYTES = 1_000_000
 

@@ -18,10 +18,11 @@ from ledger.audits import AUDITS
 from ledger.bodies import Bodies, directory_of
 from ledger.connection import Connection
 from ledger.engine import Engine
+from ledger.handovers import targets
 from ledger.migrate import RESULTS
 from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
 from ledger.polls import READY_LISTS
-from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Task, Transition
+from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Target, Task, Transition
 
 PAGE = 500
 
@@ -103,6 +104,12 @@ class Reader:
             for function, state, count in database.rows(_COUNTS):
                 found.setdefault(function, {})[State(state)] = count
         return found
+
+    def targets(self) -> list[Target]:
+        """Return every target that results were ever handed over to, by name."""
+        with self._connection.reading() as database:
+            # A reader migrates nothing; before schema 7 there were no targets.
+            return targets(database) if database.one("pragma user_version") >= 7 else []
 
     def tasks(
         self,

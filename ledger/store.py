@@ -19,6 +19,7 @@ from ledger.database import DRIVER_VERSION, LedgerDatabase
 from ledger.engine import Engine, Version
 from ledger.evidence import AuditOutcome, Page
 from ledger.evidence import record as record_page
+from ledger.handovers import HandoverTable
 from ledger.intake import Intake, read_posted
 from ledger.looks import LookOutcome, Window
 from ledger.migrate import RESULTS
@@ -48,6 +49,7 @@ class Ledger:
         self.audits = AuditTable(connection)
         self.alerts = AlertTable(connection)
         self.facts = FactTable(connection)
+        self.handovers = HandoverTable(connection)
         self.bodies = bodies
 
     @classmethod

@@ -55,7 +55,8 @@ def imports(path: Path) -> set[str]:
 
 
 def declared() -> set[str]:
-    return {normal(re.split(r"[^\w.-]", one, maxsplit=1)[0]) for one in PROJECT["dependencies"]}
+    always, wished = PROJECT["dependencies"], PROJECT["optional-dependencies"]["object"]
+    return {normal(re.split(r"[^\w.-]", one, maxsplit=1)[0]) for one in [*always, *wished]}
 
 
 def used() -> dict[str, str]:

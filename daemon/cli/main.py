@@ -11,7 +11,18 @@ from typing import TextIO
 
 import click
 
-from daemon.cli import adopting, changing, checking, copying, explaining, reading, recording, running, showing
+from daemon.cli import (
+    adopting,
+    changing,
+    checking,
+    copying,
+    explaining,
+    handing,
+    reading,
+    recording,
+    running,
+    showing,
+)
 from daemon.cli.options import (
     BUG,
     DONE,
@@ -28,7 +39,14 @@ from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Work": (running.run, recording.record, adopting.adopt),
-    "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts),
+    "Look": (
+        reading.status,
+        reading.tasks,
+        showing.show,
+        explaining.explain,
+        reading.alerts,
+        handing.targets,
+    ),
     "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
 }

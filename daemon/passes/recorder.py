@@ -90,6 +90,8 @@ class Recorder:
         log = self._tools.log
         if home:
             log.info("results.collected", count=len(home), bytes=size, tasks=home[:5])
+            for call in self._tools.on_home:
+                call()
         for one in kept:
             log.warning("task.kept", task=one.task_id, code=one.code, message=one.message)
         for one in ends:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
-from daemon.policy import alerts, expiry, listing
+from daemon.policy import alerts, expiry, handover, listing
 from daemon.policy.alerts import SHOWN_IDS, AlertKind, Condition, Nearing
 from daemon.policy.answers import AnswerKind
 from daemon.standing import Standings
@@ -40,6 +40,7 @@ def run(tools: Tools) -> str:
         *_conditions_of_tasks(tools, now),
         *_failed_deliveries(tools, now),
         *_conditions_of_the_ledger(tools),
+        *_conditions_of_targets(tools, now),
     ]
     _tell(tools, alerts.decide(conditions, tools.ledger.alerts.open(), now, tools.rules))
     return _status_line(outstanding, looks, len(conditions), now)
@@ -178,6 +179,13 @@ def _conditions_of_the_ledger(tools: Tools) -> list[Condition]:
         detail = tools.ledger.engine.warning
         found.append(Condition(AlertKind.ENGINE, "sqlite", "warning", 1, detail, "readyd check"))
     return found
+
+
+def _conditions_of_targets(tools: Tools, now: int) -> list[Condition]:
+    if not tools.targets:
+        return []
+    names = [rule.name for rule, _ in tools.targets]
+    return handover.conditions(tools.ledger.handovers.targets(), names, now, tools.rules)
 
 
 def _tell(tools: Tools, changes: alerts.Changes) -> None:

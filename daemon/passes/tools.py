@@ -1,11 +1,13 @@
 """What a pass works with, handed in once by the composition root. Decides nothing and does nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daemon.clock import Clock
 from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
+from daemon.handover.door import Door
+from daemon.handover.target import TargetRule
 from daemon.logs import Logger
 from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.disk import Disk
@@ -39,6 +41,8 @@ class Tools:
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
     disk: Disk = field(default_factory=Disk)
+    targets: Sequence[tuple[TargetRule, Door]] = ()
+    on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
 
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted: the usual one when another is said to be deleted."""

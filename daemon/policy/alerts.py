@@ -29,6 +29,7 @@ class AlertKind(StrEnum):
     LOST = "lost"  # results are proven gone
     DELIVERY = "failed delivery"  # postback servers did not take results
     LEDGER = "ledger"  # the ledger cannot be written
+    HANDOVER = "handover"  # a target takes no results
     ENGINE = "engine"  # SQLite is of a version that needs the slow, safe mode
 
 

@@ -126,6 +126,13 @@ class Rules:
     throttled_ms: int = MINUTE_MS  # the limit counts minutes
     account_ms: int = 15 * MINUTE_MS
 
+    # Handing over: a target that is down, and a result that a target does not want.
+    handover_least_ms: int = SECOND_MS
+    handover_most_ms: int = 10 * MINUTE_MS
+    handover_refused_least_ms: int = 15 * SECOND_MS
+    handover_refused_most_ms: int = HOUR_MS
+    handover_down_ms: int = 10 * MINUTE_MS  # a target that fails for so long is worth an alert
+
     # The order of collecting serves some just in time: a GET that begins in the last moment ends after it.
     collect_slack_ms: int = 2 * SECOND_MS
 

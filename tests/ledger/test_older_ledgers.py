@@ -151,7 +151,8 @@ def test_a_migration_that_dies_at_any_statement_is_done_at_the_next_start(
         try:
             Ledger.open(place / left.name, version=version, driver=Dying).close()
         except KeyboardInterrupt:
-            assert kit.rows(place / left.name, "pragma user_version") in ([(1,)], [(2,)], [(3,)])
+            ((reached,),) = kit.rows(place / left.name, "pragma user_version")
+            assert reached in migrate.migrations(migrate.LEDGER)
             assert content(place / left.name, kit) == before
             Ledger.open(place / left.name, version=version).close()
         else:
@@ -164,7 +165,7 @@ def test_a_migration_that_dies_at_any_statement_is_done_at_the_next_start(
 def test_a_reader_asks_for_a_start_before_it_reads_an_older_ledger(left: Path, refuses: Any) -> None:
     text = refuses(LedgerError, lambda: Reader.open(left))
     assert "older readyd" in text
-    assert "schema 1, this one reads 2" in text
+    assert f"schema 1, this one reads {migrate.LEDGER.readable_from}" in text
     Ledger.open(left).close()
     with Reader.open(left) as reader:
         assert reader.task("listed").state is State.READY
