@@ -10,6 +10,7 @@ from functools import cache
 
 from daemon.dataforseo import catalogue
 from daemon.policy import choices, expiry, listing
+from daemon.policy.answers import EXPIRED_CODE
 from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
@@ -32,6 +33,17 @@ def scopes() -> tuple[Scope, ...]:
     return tuple(Scope(one.path, one.functions, one.umbrella, one.api) for one in catalogue.LISTINGS.values())
 
 
+def wanted_variant(task: Candidate, variants: Sequence[VariantPattern]) -> str:
+    """Say which form of a task's result is wanted: the usual one when another is said to be deleted."""
+    usual = catalogue.usual_variant(task.function)
+    if task.code == EXPIRED_CODE:
+        return usual
+    wish = task.variant or choices.variant_of(task.function, task.tag, variants)
+    known = catalogue.FUNCTIONS.get(task.function)
+    # `postback_data` may name a form that only exists for postbacks (docs list `html` where no GET has it).
+    return usual if wish is None or (known is not None and wish not in known.variants) else wish
+
+
 class Standings:
     """Computes standings as of one moment; what many tasks share is looked up once per function."""
 
@@ -48,7 +60,7 @@ class Standings:
 
     def of(self, task: Candidate) -> Standing:
         """Compute deadlines and band of one outstanding task."""
-        variant = task.variant or choices.variant_of(task.function, task.tag, self._variants)
+        variant = wanted_variant(task, self._variants)
         retention_at = expiry.retention_deadline(task.posted_at, variant, self._rules)
         earliest, _ = expiry.interval_of(task, self.clear_at(task.function), self._rules)
         deadline_at = expiry.visibility_deadline(earliest, self._rules)
@@ -81,4 +93,5 @@ def as_candidate(task: Task) -> Candidate:
         blocked_at=task.blocked_at,
         attempts=task.attempts,
         next_try_at=task.next_try_at,
+        code=task.code,
     )

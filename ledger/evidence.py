@@ -25,6 +25,7 @@ class AuditOutcome:
     ready: tuple[str, ...]  # tasks that it moved to ready
     exact: int  # tasks whose exact completion time it told
     adopted: int  # tasks that the ledger did not know before
+    dated: tuple[str, ...] = ()  # tasks that stay where they are, and of which it told other times
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def record(
         exact=sum(now.done_at is not None and now.done_at != old.done_at for old, now in pairs)
         + max(0, told),
         adopted=len(new),
+        dated=tuple(now.id for old, now in pairs if old.state is now.state and _times(old) != _times(now)),
     )
     _close(database, page, outcome)
     if audit is not None:
@@ -157,6 +159,11 @@ def _outstanding(database: LedgerDatabase, rows: dict[str, Evidence]) -> list[Kn
 def _move(old: Known, now: Known, at: int) -> Move:
     values = (now.posted_at, now.ready_at, now.earliest_done_at, now.latest_done_at)
     return Move(old.id, old.state, now.state, Reason.AUDITED, at, values)
+
+
+def _times(task: Known) -> tuple[int, int | None]:
+    """Return what deadlines are counted from."""
+    return task.posted_at, task.earliest_done_at
 
 
 def _columns(task: Known) -> tuple[object, ...]:

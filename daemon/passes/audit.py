@@ -3,7 +3,7 @@
 Does not collect and does not warn; which page is worth a call is `policy.audit`'s word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daemon.dataforseo.catalogue import ID_LIST_APIS
@@ -27,7 +27,7 @@ class Auditor:
     """Remembers only when the next plan is worth making; the cursor of each sweep is in the ledger."""
 
     tools: Tools
-    on_change: Callable[[], None]  # called when there is something new to collect
+    on_change: Callable[[Sequence[str]], None]  # called when there is something new to collect: tasks known better
     _overtaken: Overtaken = field(default_factory=Overtaken)
     _plan_again_at: int = 0  # monotonic ms
     _idle_until: dict[str, int] = field(default_factory=dict)  # API without anything to see -> monotonic ms
@@ -148,8 +148,8 @@ class Auditor:
         done = {task_id: functions[task_id] for task_id in outcome.ready}
         hidden = blocking.run(tools, now, done) if turn.hidden else 0
         self._say(turn, answer, outcome, foreign, hidden)
-        if outcome.ready:
-            self.on_change()
+        if outcome.ready or outcome.dated:
+            self.on_change(outcome.dated)
 
     def _say(
         self, turn: Turn, answer: PostedAnswer, outcome: AuditOutcome, foreign: int, hidden: int

@@ -77,7 +77,7 @@ class Keeper:
             self.hear(self._agenda.due(self._tools.now(), SLICE))
         if self._inbox:
             return self._read_inbox(busy)
-        return self._walk_on(busy) if walk or self.filling else False
+        return self._walk_on(busy) if walk else False
 
     def look(self, ids: list[str]) -> dict[str, tuple[Ranked, Candidate]]:
         """Read tasks now, put them where they belong, and return those that are worth a GET."""

@@ -90,6 +90,11 @@ class Queue:
             self._step_aside(api, task.id)
         return None
 
+    @property
+    def filling(self) -> bool:
+        """Say whether some outstanding tasks are not known yet, since the start."""
+        return self._keeper.filling
+
     def has_news(self, held: Container[str]) -> bool:
         """Say whether `pop` may find more than it just did."""
         back = any(task_id not in held for task_id in self._handed)
@@ -113,13 +118,14 @@ class Queue:
             return self._tidy_at - began
         self._see_off(held)
         keeper = self._keeper
-        walk = not keeper.behind and keeper.walking
-        if not keeper.behind and not walk:
+        if not keeper.behind and not keeper.walking:
             return TIDY_MS if self._handed else IDLE_MS
-        if keeper.step(self._handed, walk=walk):
+        if keeper.step(self._handed, walk=True):
             self.refresh()
         took = self._tools.ticks() - began
-        rest = max(1, READING * took) if keeper.far_behind else max(1, WALKING * took) if walk else TIDY_MS
+        rest = TIDY_MS
+        if keeper.far_behind or keeper.walking:
+            rest = max(1, took * (READING if keeper.far_behind else WALKING))
         self._tidy_at = began + took + rest
         return rest
 
@@ -127,7 +133,7 @@ class Queue:
         tools, began = self._tools, self._tools.ticks()
         self._see_off(held)
         self._call_back(began)
-        self._keeper.step(self._handed, walk=False)
+        self._keeper.step(self._handed, walk=self.filling and not len(self._agenda.backlog))
         count = min(MOST, int(rate_per_ms * FRESH_MS) + 1)
         self._rows.clear()
         self._line = deque(self._agenda.backlog.choose(count, tools.now(), rate_per_ms))

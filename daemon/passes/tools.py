@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daemon.clock import Clock
-from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
 from daemon.handover.door import Door
 from daemon.handover.target import TargetRule
@@ -12,12 +11,11 @@ from daemon.logs import Logger
 from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.disk import Disk
 from daemon.passes.remote import Remote
-from daemon.policy import choices
-from daemon.policy.answers import EXPIRED_CODE
 from daemon.policy.budget import Limiter
 from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
 from daemon.policy.rules import Rules
+from daemon.standing import wanted_variant
 from ledger.errors import LedgerError
 from ledger.records import Candidate
 from ledger.store import Ledger
@@ -45,15 +43,8 @@ class Tools:
     on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
 
     def variant_of(self, task: Candidate) -> str:
-        """Say which form of a task's result is wanted: the usual one when another is said to be deleted."""
-        if task.code == EXPIRED_CODE:
-            return usual_variant(task.function)
-        wish = task.variant or choices.variant_of(task.function, task.tag, self.variants)
-        known = FUNCTIONS.get(task.function)
-        # `postback_data` may name a form that only exists for postbacks (docs list `html` where no GET has it).
-        if wish is None or (known is not None and wish not in known.variants):
-            return usual_variant(task.function)
-        return wish
+        """Say which form of a task's result is wanted."""
+        return wanted_variant(task, self.variants)
 
     def ledger_failed(self, error: LedgerError, job: str) -> None:
         """Note that the ledger could not be read or written, and say so unless that was said lately."""

@@ -20,9 +20,7 @@ class Agenda:
         self._rules = rules
         self.backlog = Backlog()
         self._waiting: dict[str, int] = {}  # id -> when to consider it again
-        self._times = (
-            Stretches()
-        )  # the same, by time: what leaves early leaves nothing behind, as in a heap it would
+        self._times = Stretches()  # the same by time; who leaves early leaves nothing behind, as in a heap
 
     def __len__(self) -> int:
         """Count the tasks, wherever they are."""

@@ -45,7 +45,9 @@ class Backlog:
     def __init__(self, fine: int = FINE) -> None:
         """Start empty. A smaller `fine` plans faster and rounds more."""
         self._fine = fine
-        self._tasks: dict[str, Ranked] = {}
+        # Priority, deadline, retention. Python's collector need not look into tuples of numbers; with half a million
+        # records it would stop the loop for a quarter of a second now and then.
+        self._tasks: dict[str, tuple[int, int, int]] = {}
         self._past: set[str] = set()  # ids kept by retention
         self._sorted_at = 0  # no deadline of `_past` is later
         self._levels: dict[int, _Level] = {}
@@ -61,16 +63,18 @@ class Backlog:
 
     def get(self, task_id: str) -> Ranked | None:
         """Return what is known of a task that waits."""
-        return self._tasks.get(task_id)
+        facts = self._tasks.get(task_id)
+        return None if facts is None else Ranked(task_id, *facts)
 
     def put(self, one: Ranked) -> bool:
         """Insert a task, or replace the one with the same id; say whether that changed anything."""
         before = self._tasks.get(one.id)
-        if before == one:
+        facts = (one.priority, one.deadline_at, one.retention_at)
+        if before == facts:
             return False
         if before is not None:
             self.drop(one.id)
-        self._tasks[one.id] = one
+        self._tasks[one.id] = facts
         self._kept.add((one.retention_at, one.id))
         level = self._levels.get(one.priority)
         if level is None:
@@ -84,18 +88,19 @@ class Backlog:
 
     def drop(self, task_id: str) -> None:
         """Forget a task, if it waits."""
-        one = self._tasks.pop(task_id, None)
-        if one is None:
+        facts = self._tasks.pop(task_id, None)
+        if facts is None:
             return
-        self._kept.remove((one.retention_at, task_id))
-        level = self._levels[one.priority]
+        importance, deadline_at, retention_at = facts
+        self._kept.remove((retention_at, task_id))
+        level = self._levels[importance]
         if task_id in self._past:
             self._past.discard(task_id)
-            level.past.remove((one.retention_at, task_id))
+            level.past.remove((retention_at, task_id))
         else:
-            level.timely.remove((one.deadline_at, task_id))
+            level.timely.remove((deadline_at, task_id))
         if not level.timely and not level.past:
-            del self._levels[one.priority]
+            del self._levels[importance]
 
     def take(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         """Choose the next `count` tasks in the order they should be served at that rate, and remove them."""
@@ -123,7 +128,7 @@ class Backlog:
         safe_from = priority.through_at(len(self._tasks), now, rate_per_ms)
         coming = self._kept.after(self._kept.place_of(now + 1))
         soon = itertools.takewhile(lambda key: key[0] <= safe_from, coming)
-        return [self._tasks[task_id] for _, task_id in islice(soon, count)]
+        return [self._ranked(task_id) for _, task_id in islice(soon, count)]
 
     def _by_visibility(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         self._sort_out_past(now)
@@ -135,7 +140,7 @@ class Backlog:
         if len(line) < count:  # then all that can be on time are in it, and what is left cannot
             line += self._hopeless(levels, count - len(line), skip={one.id for one in line})
         if len(line) < count:
-            past = (self._tasks[task_id] for level in levels for _, task_id in level.past.after(0))
+            past = (self._ranked(task_id) for level in levels for _, task_id in level.past.after(0))
             line += islice(past, count - len(line))
         return line
 
@@ -165,7 +170,7 @@ class Backlog:
             able = end - share.hopeless
             keys = itertools.chain(islice(line.after(start), able), line.after(end))
         for _, task_id in islice(keys, share.first):
-            yield self._tasks[task_id]
+            yield self._ranked(task_id)
 
     def _hopeless(self, levels: list[_Level], count: int, skip: Container[str]) -> list[Ranked]:
         """Return tasks that have time, but no slot in it: by importance, and the soonest deleted first.
@@ -173,7 +178,7 @@ class Backlog:
         Of very many, only those are compared that come first by importance and deadline.
         """
         found = (task_id for level in levels for _, task_id in level.timely.after(0))
-        others = (self._tasks[task_id] for task_id in found if task_id not in skip)
+        others = (self._ranked(task_id) for task_id in found if task_id not in skip)
         return heapq.nsmallest(count, islice(others, count + SURVEYED), key=priority.leisure)
 
     def _sort_out_past(self, now: int) -> None:
@@ -186,11 +191,14 @@ class Backlog:
         self._sorted_at = now
         for level in self._levels.values():
             for _, task_id in level.timely.pop_until(now, AT_ONCE):
-                level.past.add((self._tasks[task_id].retention_at, task_id))
+                level.past.add((self._tasks[task_id][2], task_id))
                 self._past.add(task_id)
 
+    def _ranked(self, task_id: str) -> Ranked:
+        return Ranked(task_id, *self._tasks[task_id])
+
     def _take_back(self, now: int) -> None:
-        again = [one for task_id in self._past if (one := self._tasks[task_id]).deadline_at > now]
+        again = [one for task_id in self._past if (one := self._ranked(task_id)).deadline_at > now]
         self._sorted_at = now
         for one in again:
             self.drop(one.id)

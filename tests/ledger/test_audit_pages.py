@@ -60,7 +60,7 @@ def test_the_page_and_what_it_changed_are_kept_with_the_call(book: Ledger, kit: 
     rows = [Evidence(name, DONE, None) for name in ("a", "listed", "new", "stranger")]
     audit = replace(book.audits.all()["serp"], offset=1003, rows=17, foreign=5)
     outcome = book.record_audit(call, audit, rows, [kit.newcomer("new")], rows=999, foreign=1, at=AT)
-    assert outcome == AuditOutcome(("new",), 3, 1)
+    assert outcome == AuditOutcome(("new",), 3, 1, ("a", "listed"))
     sql = "select outcome, code, asked_at, answered_at, rows, exact, ready, adopted, foreign_rows, why from audit_call"
     assert kit.rows(book.path, sql) == [("listed", None, AT - 700, AT, 999, 3, 1, 1, 1, "why")]
     assert book.audits.all()["serp"] == replace(audit, answered_at=AT)
@@ -72,7 +72,7 @@ def test_a_listed_task_becomes_exact_and_nothing_else_of_it_changes(book: Ledger
     kit.look(book, "a", at=T0 + 20 * MINUTE)
     book.postpone([Postponement("a", 2, AT + 9, 50000, "Internal Error.", None)])
     before = book.tasks.get("a")
-    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0)
+    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0, ("a",))
     assert book.tasks.get("a") == replace(before, earliest_done_at=DONE, latest_done_at=DONE)
     assert len(history(book, kit, "a")) == 2
 
@@ -109,7 +109,7 @@ def test_the_remotes_earlier_posting_time_is_believed(book: Ledger, kit: Any) ->
 def test_a_postback_task_stays_posted_and_is_looked_at_soon(book: Ledger, kit: Any) -> None:
     kit.post(book, "a", **POSTBACK)
     book.postpone([Postponement("a", 1, AT + 99 * MINUTE, 40602, None, None)])
-    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0)
+    assert kit.audit(book, Evidence("a", DONE, None), at=AT) == AuditOutcome((), 1, 0, ("a",))
     task = book.tasks.get("a")
     assert (task.state, task.next_try_at, interval(book)) == (State.POSTED, None, (DONE, DONE, AT))
     assert len(history(book, kit, "a")) == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.policy.backlog import Backlog
+from daemon.policy.backlog import AT_ONCE, Backlog
 from daemon.policy.priority import DELETION_MARGIN_MS, Ranked, order
 from daemon.policy.stretches import NEAR
 
@@ -198,6 +198,27 @@ def test_in_a_backlog_that_nobody_could_serve_in_time_a_thousandth_more_is_late_
     kept, best = ([*itertools.islice(one, 5_000)] for one in (line, exact))
     assert on_time(line) >= on_time(exact) - 2 * 2 * 12
     assert sum(one.priority for one in kept) >= sum(one.priority for one in best) - 4 * 12
+
+
+@given(CROWDED | PERISHABLE, st.integers(0, 30))
+def test_what_is_only_chosen_goes_on_waiting(tasks: list[Ranked], count: int) -> None:
+    backlog = filled(tasks)
+    chosen = backlog.choose(count, NOW, RATE)
+    assert len(backlog) == len(tasks)
+    assert [backlog.get(one.id) for one in chosen] == chosen
+    assert chosen == backlog.choose(count, NOW, RATE) == backlog.take(count, NOW, RATE)
+
+
+def test_thousands_of_deadlines_that_pass_together_leave_first_place_to_what_has_time() -> None:
+    many = 5 * AT_ONCE
+    past = [ranked(f"p{n:04}", 2, 1, SAFE + n) for n in range(many)]
+    timely = [ranked(f"t{n:04}", 1, (2 * many + n) * SECOND) for n in range(many)]
+    backlog = filled(past + timely)
+    later = NOW + SECOND
+    line: list[Ranked] = []
+    while some := backlog.take(100, later + len(line), 1.0):
+        line += some
+    assert names(line) == names(timely + past)
 
 
 def test_nothing_is_taken_when_nothing_is_asked_for_or_nothing_waits() -> None:
