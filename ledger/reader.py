@@ -109,7 +109,7 @@ class Reader:
         """Return every target that results were ever handed over to, by name."""
         with self._connection.reading() as database:
             # A reader migrates nothing; before schema 7 there were no targets.
-            return targets(database) if database.one("pragma user_version") >= 7 else []
+            return targets(database) if database.one("pragma user_version") >= 4 else []
 
     def tasks(
         self,

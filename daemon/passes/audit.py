@@ -27,7 +27,7 @@ class Auditor:
     """Remembers only when the next plan is worth making; the cursor of each sweep is in the ledger."""
 
     tools: Tools
-    on_change: Callable[[Sequence[str]], None]  # called when there is something new to collect: tasks known better
+    on_change: Callable[[Sequence[str]], None]  # told of tasks that are worth collecting, or known better
     _overtaken: Overtaken = field(default_factory=Overtaken)
     _plan_again_at: int = 0  # monotonic ms
     _idle_until: dict[str, int] = field(default_factory=dict)  # API without anything to see -> monotonic ms
