@@ -41,6 +41,15 @@ class Reason(StrEnum):
     FIXED = "fixed"  # tasks_fixed lists a re-parsed result under the same id
     KEPT = "kept"  # that result cannot be had; the earlier one is kept
     AUDITED = "audited"  # id_list names its completion time
+    PLANNED = "planned"  # `readyd post` or `Ledger.plan` asked for it
+    SENT = "sent"  # a call of task_post that holds it is about to be made
+    ACCEPTED = "accepted"  # the remote took it and gave it an id
+    REFUSED = "refused"  # the remote refused this task, for good
+    NOT_SENT = "not sent"  # nothing of the call left this machine
+    PUT_OFF = "put off"  # the remote did not take it now; it is posted again later
+    FOUND = "found"  # the answer was lost, and the remote shows a task with its key
+    ABSENT = "absent"  # the answer was lost, and id_list proves that the remote never got it
+    REPOSTED = "reposted"  # a person says that the remote never got it
 
 
 class Band(StrEnum):
@@ -124,9 +133,10 @@ class Sighting:
 
     task_id: str
     function: str | None  # from the endpoint, or from the listing's own scope; None: cannot tell
-    tag: str | None
+    tag: str | None  # the user's own
     posted_at: int | None  # the row's date_posted, when it has one
     endpoint: str | None  # path for the usual variant; None when absent or not about this id
+    key: str | None = None  # that readyd sent in the tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,3 +319,63 @@ class Audit:
     seen_to: int | None  # high-water mark: every task posted before this instant was shown by some page
     rows: int  # of the sweep under way, or else of the last one
     foreign: int  # of these, rows that the ledger does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A planned task: what is to be sent, and its key, which travels in the tag."""
+
+    key: str
+    task_id: str
+    function: str
+    tag: str | None  # the user's own
+    payload: str  # JSON: every field that is sent, the user's own tag as it is
+    attempts: int  # answers alike in a row that did not take it
+    code: int | None  # the last of them
+    alone: bool  # a call that held it was refused as a whole: it is sent by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first planned task of a function: what choosing the next call needs, and no more."""
+
+    function: str
+    priority: int
+    recorded_at: int
+    number: int  # of the row: the order of planning
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A call of task_post of which nobody knows what became of some of its tasks."""
+
+    call_id: int
+    function: str
+    begun_at: int  # by our clock, when it was sent
+    tasks: int  # still without an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a call's answer means for one task of it."""
+
+    key: str
+    to: State  # posted, rejected, or planned again
+    reason: Reason
+    task_id: str | None = None  # the remote's, of a task that it took
+    cost: float | None = None  # USD
+    code: int | None = None
+    message: str | None = None
+    attempts: int = 0
+    next_try_at: int | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A task with one of our keys that the remote shows."""
+
+    key: str
+    task_id: str
+    posted_at: int | None
+    cost: float | None = None  # USD

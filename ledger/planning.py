@@ -1,0 +1,79 @@
+"""Turns what a person wants to post into plans, and plans in groups. Knows no file and no function of the remote."""
+
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from ledger.intake import facts_of
+from ledger.intents import IntentTable, Plan
+
+GROUP = 1_000
+"""Tasks per transaction: the daemon's own writes get their turn in between, and memory stays small."""
+
+_FUNCTION = re.compile(r"[a-z0-9_]{1,64}(?:/[a-z0-9_]{1,64})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What became of one planning: tasks planned now, and those that the batch had planned before."""
+
+    batch: str
+    planned: int
+    known: int
+
+
+def plan(table: IntentTable, tasks: Iterable[Mapping[str, object]], batch: str | None, now: int) -> Planned:
+    """Plan all tasks, numbered from 1 as they come."""
+    batch = batch or random_batch()
+    return plan_lines(table, (read_plan(line, task) for line, task in enumerate(tasks, 1)), batch, now)
+
+
+def plan_lines(table: IntentTable, plans: Iterable[Plan], batch: str, now: int) -> Planned:
+    """Plan in groups, each in a transaction of its own."""
+    planned = known = 0
+    for group in _groups(iter(plans)):
+        new = table.add(batch, group, now)
+        planned += new
+        known += len(group) - new
+    return Planned(batch, planned, known)
+
+
+def random_batch() -> str:
+    """Name a batch that nobody names again."""
+    return secrets.token_hex(16)
+
+
+def read_plan(line: int, task: Mapping[str, object]) -> Plan:
+    """Read one task.
+
+    Raises:
+        ValueError: it cannot be planned; the sentence says why, without the place where it stands.
+    """
+    payload = dict(task)
+    function = payload.pop("function", None)
+    if not isinstance(function, str):
+        raise ValueError(_NO_FUNCTION if function is None else "its 'function' is no text")
+    function = function.strip("/").removeprefix("v3/").removesuffix("/task_post")
+    if not _FUNCTION.fullmatch(function):
+        raise ValueError(f"its 'function' is {function[:80]!r}; it must be like serp/google/organic")
+    if not payload:
+        raise ValueError("it holds nothing but its function, so there is nothing to post")
+    tag = payload.get("tag")
+    if tag is not None and not isinstance(tag, str):
+        raise ValueError("its 'tag' is no text")
+    try:
+        json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"it cannot be written as JSON: {error}") from None
+    return Plan(line, function, payload, *facts_of(payload))
+
+
+_NO_FUNCTION = "it has no 'function', such as serp/google/organic"
+
+
+def _groups(plans: Iterator[Plan]) -> Iterator[list[Plan]]:
+    while group := list(islice(plans, GROUP)):
+        yield group
