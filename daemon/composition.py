@@ -7,6 +7,7 @@ import httpx
 from daemon import logs
 from daemon.clock import Clock
 from daemon.dataforseo.client import Caps, Client
+from daemon.passes.postbox import Postbox
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
 from daemon.settings import Settings
@@ -55,4 +56,5 @@ def build_tools(
         variants=settings.variants,
         started_at=now,
         follow_account=settings.general_limit is None,
+        postbox=Postbox(enabled=settings.post_enabled == "yes"),
     )

@@ -20,7 +20,7 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, audit, clock_step, fixed, maintain, reconcile, review
+from daemon.passes import account, audit, clock_step, fixed, lookup, maintain, post, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
@@ -38,6 +38,8 @@ MAINTAIN_S = 3600
 TICKS = {
     "reconcile": TICK_S,
     "audit": TICK_S,
+    "post": TICK_S,
+    "lookup": TICK_S,
     "review": REVIEW_S,
     "account": ACCOUNT_S,
     "maintain": MAINTAIN_S,
@@ -106,10 +108,14 @@ class Service:
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
         self._fixer = self._make_fixer(tools.rules)
+        self._poster = post.Poster(tools, self.stop)
+        self._finder = lookup.Finder(tools)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
             "audit": Loop("audit", self._audit),
             "fixed": Loop("fixed", self._fix),  # woken by reconcile
+            "post": Loop("post", self._post),
+            "lookup": Loop("lookup", self._look_up),
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -138,6 +144,8 @@ class Service:
         """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
         try:
             await account.ask(self.tools)
+            await self._finder.run()
+            await self._poster.run()
             while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
                 await self.collector.drain(self.stop)
             await self.collector.drain(self.stop)
@@ -199,6 +207,12 @@ class Service:
 
     async def _fix(self) -> None:
         await self._fixer.run()
+
+    async def _post(self) -> None:
+        await self._poster.run()
+
+    async def _look_up(self) -> None:
+        await self._finder.run()
 
     async def _account(self) -> None:
         await account.ask(self.tools)

@@ -5,7 +5,7 @@ lies in `intent`, by its key. Each verb is one short transaction, and none is op
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from ledger.records import (
     Finding,
     Head,
     Intent,
+    Outstanding,
     PrioritySource,
     Reason,
     State,
@@ -73,7 +74,7 @@ class IntentTable:
         """Return the planned tasks of a function whose turn it is, the most important first."""
         with self._connection.reading() as database:
             found = database.rows(_NEXT, [function, now, limit])
-            return [Intent(*row[:-1], bool(row[-1])) for row in found]
+            return [Intent(*row) for row in found]
 
     def counts(self) -> dict[str, int]:
         """Count what is planned, by function."""
@@ -169,11 +170,30 @@ class IntentTable:
         """Plan the tasks of calls again of which it is proven that the remote has none; return how many."""
         with self._connection.writing() as database:
             found = database.rows(_POSTING_OF, [json.dumps(sorted(call_ids))])
-            moves = [
-                Move(task_id, State.POSTING, State.PLANNED, reason, at, (None,)) for (task_id,) in found
-            ]
+            moves = [Move(task_id, State.POSTING, State.PLANNED, reason, at, (None,)) for (task_id,) in found]
             apply(database, "next_try_at = ?", moves)
             return len(moves)
+
+    def resolve(
+        self, ids: Sequence[str], fates: Mapping[State, Reason], before: int, at: int
+    ) -> tuple[str, ...]:
+        """Let a person say what becomes of tasks in `posting` whose call began before an instant; return which moved.
+
+        `fates` holds the one state to move them to, planned or rejected, and why.
+        """
+        ((to, reason),) = fates.items()
+        with self._connection.writing() as database:
+            found = [one for (one,) in database.rows(_RESOLVABLE, [ids_json(ids), before])]
+            settled_at = at if to is State.REJECTED else None
+            moves = [Move(one, State.POSTING, to, reason, at, (settled_at,)) for one in found]
+            apply(database, "next_try_at = null, settled_at = ?", moves)
+            return tuple(found)
+
+    def in_doubt(self) -> list[Outstanding]:
+        """Count the tasks in `posting` by function, as if they were posted: what a list may show."""
+        with self._connection.reading() as database:
+            found = database.rows(_IN_DOUBT)
+            return [Outstanding(name, count, 0, 0, 0, oldest, count) for name, count, oldest in found]
 
     def keys_waiting(self, keys: Collection[str]) -> set[str]:
         """Say which of these keys belong to tasks in `posting`."""
@@ -302,6 +322,16 @@ _WAITING = """
     select intent.key, intent.task_id
     from json_each(?) cross join intent on intent.key = json_each.value join task on task.id = intent.task_id
     where task.state = 'posting'
+"""
+
+_IN_DOUBT = """
+    select function, count(*), min(posted_at) from task where state = 'posting' group by function order by function
+"""
+
+_RESOLVABLE = """
+    select task.id from json_each(?) cross join task on task.id = json_each.value
+        join intent on intent.task_id = task.id join post_call on post_call.id = intent.call_id
+    where task.state = 'posting' and post_call.begun_at <= ?
 """
 
 _POSTING_OF = """

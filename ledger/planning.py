@@ -53,25 +53,21 @@ def read_plan(line: int, task: Mapping[str, object]) -> Plan:
         ValueError: it cannot be planned; the sentence says why, without the place where it stands.
     """
     payload = dict(task)
-    function = payload.pop("function", None)
-    if not isinstance(function, str):
-        raise ValueError(_NO_FUNCTION if function is None else "its 'function' is no text")
-    function = function.strip("/").removeprefix("v3/").removesuffix("/task_post")
+    named = payload.pop("function", None)
+    function = str("" if named is None else named).strip("/").removeprefix("v3/").removesuffix("/task_post")
+    if named is None:
+        raise ValueError("it has no 'function', such as serp/google/organic")
     if not _FUNCTION.fullmatch(function):
-        raise ValueError(f"its 'function' is {function[:80]!r}; it must be like serp/google/organic")
+        raise ValueError(f"its 'function' is {str(named)[:80]!r}; it must be like serp/google/organic")
     if not payload:
         raise ValueError("it holds nothing but its function, so there is nothing to post")
-    tag = payload.get("tag")
-    if tag is not None and not isinstance(tag, str):
-        raise ValueError("its 'tag' is no text")
+    if not isinstance(payload.get("tag") or "", str):
+        raise ValueError("its 'tag' is no text")  # noqa: TRY004  a line of a file is wrong, not a call
     try:
         json.dumps(payload, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"it cannot be written as JSON: {error}") from None
     return Plan(line, function, payload, *facts_of(payload))
-
-
-_NO_FUNCTION = "it has no 'function', such as serp/google/organic"
 
 
 def _groups(plans: Iterator[Plan]) -> Iterator[list[Plan]]:

@@ -332,7 +332,7 @@ class Intent:
     payload: str  # JSON: every field that is sent, the user's own tag as it is
     attempts: int  # answers alike in a row that did not take it
     code: int | None  # the last of them
-    alone: bool  # a call that held it was refused as a whole: it is sent by itself
+    alone: int  # 1: a call that held it was refused as a whole, so it is sent by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,18 @@ from typing import TextIO
 
 import click
 
-from daemon.cli import changing, checking, copying, explaining, reading, recording, running, showing
+from daemon.cli import (
+    changing,
+    checking,
+    copying,
+    explaining,
+    posting,
+    reading,
+    recording,
+    running,
+    showing,
+    spending,
+)
 from daemon.cli.options import (
     BUG,
     DONE,
@@ -27,9 +38,9 @@ from daemon.cli.options import (
 from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Work": (running.run, recording.record),
-    "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts),
-    "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
+    "Work": (running.run, posting.post, recording.record),
+    "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts, spending.spend),
+    "Act": (changing.prioritise, posting.repost, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
 }
 

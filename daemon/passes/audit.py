@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
-from daemon.passes import blocking, ruling
+from daemon.passes import blocking, lookup, ruling
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import audit, choices
@@ -121,6 +121,7 @@ class Auditor:
     def _answered(self, call_id: int, turn: Turn, cursor: Audit, answer: PostedAnswer) -> None:
         tools, now = self.tools, self.tools.now()
         rows = list({row.task_id: row for row in answer.rows}.values())
+        lookup.adopt_posted(tools, rows)
         known = tools.ledger.tasks.states_of([row.task_id for row in rows])
         strangers = [row for row in rows if row.task_id not in known]
         adopted = [one for row in strangers if (one := newcomer(row, tools, now)) is not None]

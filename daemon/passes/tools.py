@@ -8,6 +8,7 @@ from daemon.dataforseo.catalogue import FUNCTIONS, usual_variant
 from daemon.dataforseo.client import Client
 from daemon.logs import Logger
 from daemon.passes.disk import Disk
+from daemon.passes.postbox import Postbox
 from daemon.passes.remote import Remote
 from daemon.policy import choices
 from daemon.policy.answers import EXPIRED_CODE
@@ -38,6 +39,7 @@ class Tools:
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
     disk: Disk = field(default_factory=Disk)
+    postbox: Postbox = field(default_factory=Postbox)
 
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted: the usual one when another is said to be deleted."""
