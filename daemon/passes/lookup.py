@@ -19,6 +19,9 @@ from ledger.records import Finding, Outstanding, Sighting, Unknown
 
 WHY = "answer lost"
 
+UNSURE = frozenset({"ai_optimization"})
+"""The help center says that this API has an id_list, the specification has none: absence from it proves nothing."""
+
 
 @dataclass(slots=True)
 class Finder:
@@ -28,6 +31,7 @@ class Finder:
     _proofs: Proofs = field(default_factory=Proofs)
     _reads: dict[str, Read] = field(default_factory=dict)
     _not_before: dict[str, int] = field(default_factory=dict)  # API -> monotonic ms
+    _voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
 
     async def run(self) -> int:
         """Ask the pages that are due, as far as the budget goes; return how many were asked."""
@@ -134,6 +138,7 @@ class Finder:
         tools, api = self.tools, read.api
         del self._reads[api]
         tools.postbox.flaws.pop(api, None)
+        self._voids.pop(api, None)
         proven = self._proofs.read_whole(read, tools.ticks(), tools.rules)
         if proven and (count := tools.ledger.intents.absent(proven, tools.now())):
             tools.log.warning("lookup.absent", api=api, count=count, calls=sorted(proven))
@@ -142,15 +147,18 @@ class Finder:
         """Let a read be begun anew, a little later."""
         tools = self.tools
         self._reads.pop(api, None)
-        self._not_before[api] = tools.ticks() + tools.rules.lookup_retry_ms
+        self._voids[api] = self._voids.get(api, 0) + 1
+        least, most = tools.rules.lookup_retry_ms, tools.rules.lookup_retry_most_ms
+        self._not_before[api] = tools.ticks() + min(least << min(self._voids[api] - 1, 20), most)
         if tools.postbox.flaws.get(api) != problem:
             tools.log.warning("lookup.void", api=api, problem=problem, proves_nothing=flaw is not None)
         tools.postbox.flaws[api] = problem
 
 
 def can_tell(function: str) -> bool:
-    """Say whether id_list can show the tasks of a function by their keys."""
-    return api_of(function) in ID_LIST_APIS and carries_tag(function)
+    """Say whether id_list shows the tasks of a function by their keys, so that absence from it is a proof."""
+    api = api_of(function)
+    return api in ID_LIST_APIS and api not in UNSURE and carries_tag(function)
 
 
 def awaited(tools: Tools, outstanding: Sequence[Outstanding]) -> list[Outstanding]:

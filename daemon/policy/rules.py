@@ -131,6 +131,7 @@ class Rules:
     lookup_grace_ms: int = 5 * MINUTE_MS
     lookup_between_ms: int = 5 * MINUTE_MS
     lookup_retry_ms: int = MINUTE_MS
+    lookup_retry_most_ms: int = 30 * MINUTE_MS
     lookup_margin_ms: int = HOUR_MS
     lookup_blind_margin_ms: int = DAY_MS
     lookup_skew_ms: int = 5 * MINUTE_MS
