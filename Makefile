@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 OFFICIAL := .venv-official
 
-.PHONY: help demo test lint bench-policy official-client clean
+.PHONY: help demo test test-kills lint bench-policy official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -35,6 +35,9 @@ bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside 
 
 test: lint official-client ## every check and every test
 	$(VENV)/bin/pytest
+
+test-kills: $(VENV)/.installed ## kill the poster at every system call, not at a few (needs strace; some 20 minutes)
+	READYD_ALL_KILLS=1 $(VENV)/bin/pytest tests/process/test_post_kills.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) build dist *.egg-info demo-ledger

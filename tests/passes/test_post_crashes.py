@@ -1,4 +1,4 @@
-"""A poster that dies at any write and at any step of a call: the next one finishes, nothing twice, nothing forgotten."""
+"""A poster that dies at any write or step of a call: the next one finishes, nothing twice, nothing forgotten."""
 
 import io
 from collections import Counter
