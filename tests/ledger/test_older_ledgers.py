@@ -151,7 +151,7 @@ def test_a_migration_that_dies_at_any_statement_is_done_at_the_next_start(
         try:
             Ledger.open(place / left.name, version=version, driver=Dying).close()
         except KeyboardInterrupt:
-            assert kit.rows(place / left.name, "pragma user_version") in ([(1,)], [(2,)], [(3,)])
+            assert kit.rows(place / left.name, "pragma user_version") in ([(1,)], [(2,)], [(3,)], [(4,)])
             assert content(place / left.name, kit) == before
             Ledger.open(place / left.name, version=version).close()
         else:
