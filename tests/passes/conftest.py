@@ -341,16 +341,6 @@ def live(tmp_path: Path) -> Callable[..., Life]:
 
 
 @pytest.fixture
-def build_life() -> Callable[..., Life]:
-    """Build a life on a ledger, a clock and a world that are there already."""
-
-    def build(path: Path, clock: VirtualClock, world: World, driver: type[LedgerDatabase]) -> Life:
-        return Life(path, clock, world, Line(world, latency_s=(0.05, 0.3)), Rules(), io.StringIO(), driver)
-
-    return build
-
-
-@pytest.fixture
 def cycle() -> Callable[..., bool]:
     """Let a process with this driver bring five tasks home; if it dies, let another one finish.
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import httpx
 
 from daemon import logs, virtual
+from daemon.policy.rules import Rules
 from daemon.simulator.world import World
 from daemon.virtual import VirtualClock
 from ledger import Ledger
@@ -128,8 +129,16 @@ def post_and_die(directory: Path, build: Callable[..., Any]) -> tuple[bool, bool
 
 
 def test_a_poster_that_dies_anywhere_is_finished_by_the_next_one(
-    tmp_path: Path, build_life: Callable[..., Any]
+    tmp_path: Path, live: Callable[..., Any]
 ) -> None:
+    parts = (
+        live.__globals__
+    )  # the life and the line that `live` uses; this story needs them across two processes
+
+    def build_life(path: Path, clock: VirtualClock, world: World, driver: type[LedgerDatabase]) -> Any:
+        line = parts["Line"](world, latency_s=(0.05, 0.3))
+        return parts["Life"](path, clock, world, line, Rules(), io.StringIO(), driver)
+
     points, in_doubt = 0, 0
     for point in count(1):
         Fate.left, Fate.dead = point, False
