@@ -4,7 +4,7 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 lint bench-policy official-client clean
+.PHONY: help demo test test-s3 test-kills lint bench-policy official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -45,6 +45,9 @@ test: lint official-client ## every check and every test
 
 test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-compatible server
 	$(VENV)/bin/python -m tests.handover.s3_server $(S3)/bin/python
+
+test-kills: $(VENV)/.installed ## kill the poster at every system call, not at a few (needs strace; some 20 minutes)
+	READYD_ALL_KILLS=1 $(VENV)/bin/pytest tests/process/test_post_kills.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger

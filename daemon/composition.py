@@ -9,6 +9,7 @@ from daemon.clock import Clock
 from daemon.dataforseo.client import Caps, Client
 from daemon.handover.opening import door_of
 from daemon.passes.audit_budget import AuditBudget
+from daemon.passes.postbox import Postbox
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
 from daemon.settings import Settings
@@ -65,6 +66,7 @@ def build_tools(
         started_at=now,
         follow_account=settings.general_limit is None,
         targets=[(rule, door_of(rule)) for rule in settings.targets],
+        postbox=Postbox(enabled=settings.post_enabled == "yes"),
     )
 
 

@@ -21,7 +21,7 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, audit, clock_step, fixed, maintain, reconcile, review
+from daemon.passes import account, audit, clock_step, fixed, lookup, maintain, post, reconcile, review
 from daemon.passes.collect import Collector
 from daemon.passes.handover import HandOver
 from daemon.passes.tools import Tools
@@ -40,6 +40,8 @@ MAINTAIN_S = 3600
 TICKS = {
     "reconcile": TICK_S,
     "audit": TICK_S,
+    "post": TICK_S,
+    "lookup": TICK_S,
     "review": REVIEW_S,
     "account": ACCOUNT_S,
     "maintain": MAINTAIN_S,
@@ -113,10 +115,14 @@ class Service:
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
         self._fixer = self._make_fixer(tools.rules)
+        self._poster = post.Poster(tools, self.stop)
+        self._finder = lookup.Finder(tools)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
             "audit": Loop("audit", self._audit),
             "fixed": Loop("fixed", self._fix),  # woken by reconcile
+            "post": Loop("post", self._post),
+            "lookup": Loop("lookup", self._look_up),
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -150,6 +156,8 @@ class Service:
         try:
             self._begin_targets()
             await account.ask(self.tools)
+            await self._finder.run()
+            await self._poster.run()
             while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
                 await self.collector.drain(self.stop)
             await self.collector.drain(self.stop)
@@ -230,6 +238,12 @@ class Service:
 
     async def _fix(self) -> None:
         await self._fixer.run()
+
+    async def _post(self) -> None:
+        await self._poster.run()
+
+    async def _look_up(self) -> None:
+        await self._finder.run()
 
     async def _account(self) -> None:
         await account.ask(self.tools)

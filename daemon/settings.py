@@ -53,6 +53,7 @@ class Settings:
     max_body_mb: int = 64
     log_level: str = "info"
     log_format: str = "auto"
+    post_enabled: str = "yes"
     rules: Rules = field(default_factory=Rules)
     variants: tuple[VariantRule, ...] = ()
     targets: tuple[TargetRule, ...] = ()  # where results are handed over to

@@ -163,6 +163,7 @@ _ALL = (
     Key("max_body_mb", Kind.WHOLE, "largest result that is stored, inflated, in MB", 64, 1, 1_024),
     Key("log_level", Kind.CHOICE, "the least event that is logged", "info", choices=logs.LEVELS),
     Key("log_format", Kind.CHOICE, "how events are written", "auto", choices=logs.FORMATS),
+    Key("post_enabled", Kind.CHOICE, "whether planned tasks are posted", "yes", choices=("yes", "no")),
     _rule("pace.hurried_s", "pace_hurried_ms", 86_400, "between looks for hurried tasks"),
     _rule("pace.normal_s", "pace_normal_ms", 86_400, "between looks for other tasks"),
     _rule("pace.on_page_s", "pace_on_page_ms", 86_400, "between looks for OnPage tasks"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
-from ledger.records import Handover, HandoverTrouble, Home, Target
+from ledger.handover_records import Handover, HandoverTrouble, Home, Target
 from ledger.rows import MESSAGE_LENGTH, storable
 
 STUCK_TRIES = 5

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.keys import own_tag
 from ledger.records import Webhook
 from ledger.rows import storable
 
@@ -92,6 +93,16 @@ def read_posted(response: object, at: int) -> tuple[list[NewTask], list[Rejectio
                 Rejection(position, _shown_id(found.get("id")), refusal.code or _code(entry), str(refusal))
             )
     return tasks, rejected
+
+
+def facts_of(data: Mapping[str, Any]) -> tuple[str | None, int, str | None, Webhook]:
+    """Read tag, priority, variant and webhook from the fields of a task as it is posted."""
+    return (
+        _tag(data.get("tag")),
+        _priority(data.get("priority")),
+        _variant(data.get("postback_data")),
+        _webhook(data),
+    )
 
 
 def _entries(response: object) -> Iterator[object]:
@@ -224,7 +235,7 @@ def _id(value: object) -> str:
 def _tag(value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return storable(value, TAG_LENGTH) or None if isinstance(value, str) else None
+    return storable(own_tag(value), TAG_LENGTH) or None if isinstance(value, str) else None
 
 
 def _priority(value: object) -> int:

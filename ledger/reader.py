@@ -18,11 +18,13 @@ from ledger.audits import AUDITS
 from ledger.bodies import Bodies, directory_of
 from ledger.connection import Connection
 from ledger.engine import Engine
+from ledger.handover_records import Target
 from ledger.handovers import targets
 from ledger.migrate import RESULTS
 from ledger.models import AlertRow, LookRow, PollRow, TaskRow, TransitionRow
 from ledger.polls import READY_LISTS
-from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Target, Task, Transition
+from ledger.records import Alert, Audit, Band, Body, Edition, Look, Poll, State, Task, Transition
+from ledger.spending import By, Spent, spent
 
 PAGE = 500
 
@@ -197,6 +199,10 @@ class Reader:
             answered_at = database.one(f"select max(answered_at) from look where {READY_LISTS}")
             important, other = database.rows(_WAITS)[0]
         return Totals(tasks, self._bodies.count(), cost, oldest, answered_at, important, other)
+
+    def spent(self, by: By, since: int | None = None) -> list[Spent]:
+        """Add up what tasks cost that were posted since an instant (ms UTC)."""
+        return spent(self._connection, by, since)
 
     def _page(self, which: TaskFilter, size: int, after: str | None) -> list[Task]:
         query = _filtered(_TASKS, which).order_by(TaskRow.id).limit(size)

@@ -41,6 +41,15 @@ class Reason(StrEnum):
     FIXED = "fixed"  # tasks_fixed lists a re-parsed result under the same id
     KEPT = "kept"  # that result cannot be had; the earlier one is kept
     AUDITED = "audited"  # id_list names its completion time
+    PLANNED = "planned"  # `readyd post` or `Ledger.plan` asked for it
+    SENT = "sent"  # a call of task_post that holds it is about to be made
+    ACCEPTED = "accepted"  # the remote took it and gave it an id
+    REFUSED = "refused"  # the remote refused this task, for good
+    NOT_SENT = "not sent"  # nothing of the call left this machine
+    PUT_OFF = "put off"  # the remote did not take it now; it is posted again later
+    FOUND = "found"  # the answer was lost, and the remote shows a task with its key
+    ABSENT = "absent"  # the answer was lost, and id_list proves that the remote never got it
+    REPOSTED = "reposted"  # a person says that the remote never got it
 
 
 class Band(StrEnum):
@@ -124,9 +133,10 @@ class Sighting:
 
     task_id: str
     function: str | None  # from the endpoint, or from the listing's own scope; None: cannot tell
-    tag: str | None
+    tag: str | None  # the user's own
     posted_at: int | None  # the row's date_posted, when it has one
     endpoint: str | None  # path for the usual variant; None when absent or not about this id
+    key: str | None = None  # that readyd sent in the tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,58 +334,3 @@ class AuditCalls(NamedTuple):
 
     calls: tuple[AuditCall, ...]
     newest: int  # id; 0: none was ever begun
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A result that came home, as one target meets it."""
-
-    transition_id: int  # its move to `collected`
-    task_id: str
-    function: str
-    tag: str | None
-    priority: int
-    edition: int
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """A result that waits for one target."""
-
-    target: str
-    task_id: str
-    edition: int
-    function: str
-    tag: str | None
-    recorded_at: int
-    attempts: int  # hand-overs of it that failed
-
-
-@dataclass(frozen=True, slots=True)
-class HandoverTrouble:
-    """A hand-over that failed: what is kept of it, for the result and for its target."""
-
-    attempts: int
-    next_try_at: int  # of this result
-    failures: int  # of the target, in a row; 0 when the result itself is to blame
-    failing_since: int | None
-    target_next_try_at: int | None
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where results are handed over to, and how that goes (one row of `target`)."""
-
-    name: str
-    kind: str  # "directory", "http" or "object"
-    first_seen_at: int
-    backfill: bool
-    handed: int  # results that it has
-    handed_at: int | None  # when it took the last one
-    failures: int  # attempts in a row that failed because of the target
-    failing_since: int | None
-    next_try_at: int | None
-    problem: str | None  # of the last attempt that failed, of whatever it was
-    waiting: int
-    stuck: int  # of those waiting, tried again and again

@@ -4,12 +4,12 @@ Reading for people is in `ledger.reader`, which never writes.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from ledger import backup, looks, posted, settling
+from ledger import backup, looks, planning, posted, settling
 from ledger.alerts import AlertTable, FactTable
 from ledger.audits import AuditTable
 from ledger.bodies import Bodies, directory_of, require_known
@@ -21,8 +21,10 @@ from ledger.evidence import AuditOutcome, Page
 from ledger.evidence import record as record_page
 from ledger.handovers import HandoverTable
 from ledger.intake import Intake, read_posted
+from ledger.intents import IntentTable
 from ledger.looks import LookOutcome, Window
 from ledger.migrate import RESULTS
+from ledger.planning import Planned
 from ledger.polls import PollTable
 from ledger.records import Audit, Body, Evidence, Newcomer, Postponement, Reason, Settlement, Sighting
 from ledger.rows import ids_json
@@ -47,6 +49,7 @@ class Ledger:
         self.changes = Changes(connection)
         self.polls = PollTable(connection)
         self.audits = AuditTable(connection)
+        self.intents = IntentTable(connection)
         self.alerts = AlertTable(connection)
         self.facts = FactTable(connection)
         self.handovers = HandoverTable(connection)
@@ -108,6 +111,21 @@ class Ledger:
         with self._connection.writing() as database:
             accepted, known = posted.insert(database, tasks, Reason.RECORDED, now)
         return Intake(accepted, known, tuple(rejected))
+
+    def plan(
+        self, tasks: Iterable[Mapping[str, object]], batch: str | None = None, *, now: int | None = None
+    ) -> Planned:
+        """Plan tasks; the daemon posts them, the most important first, each once.
+
+        A task is what `readyd post` reads from a line: `function`, and the fields that are sent. The same task at the
+        same place of the same `batch` is planned once, however often this is called; without a batch each call plans
+        anew. Tasks are taken as they come, some thousands at a time, so a generator of millions needs no memory.
+
+        Raises:
+            ValueError: one of the tasks cannot be posted; those before it may be planned already.
+            LedgerError: the ledger could not be written; call it again with the same batch.
+        """
+        return planning.plan(self.intents, tasks, batch, wall_clock_ms() if now is None else now)
 
     def record_look(
         self,

@@ -104,3 +104,22 @@ select id, kind, subject, step, count,
        detail, command
 from alert
 order by closed_at is not null, opened_at desc, id desc;
+
+-- What was planned, the newest line first: `batch` and `line` say where it came from, `call_id` how it was sent.
+create view intents as
+select intent.key, intent.task_id as id, task.function, task.tag, task.state, intent.batch, intent.line,
+       intent.call_id,
+       strftime('%Y-%m-%d %H:%M:%SZ', task.next_try_at / 1000, 'unixepoch') as next_try,
+       task.code || coalesce(' ' || task.message, '') as last_answer
+from intent join task on task.id = intent.task_id
+order by intent.rowid desc;
+
+create view post_calls as
+select id,
+       strftime('%Y-%m-%d %H:%M:%SZ', begun_at / 1000, 'unixepoch') as begun,
+       function,
+       coalesce(outcome, 'no answer') as outcome,
+       code, tasks, posted, rejected, why,
+       round((ended_at - begun_at) / 1000.0, 1) as took_s
+from post_call
+order by id desc;

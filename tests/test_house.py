@@ -28,8 +28,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MOST_LINES = 400
 USUAL_FUNCTION, LONG_FUNCTION, LONG_SHARE = 8, 30, 0.03
 
-NOT_SETTINGS = {"READYD_CONFIG", "READYD_DEBUG", "READYD_OFFICIAL_PYTHON"}
-"""Variables that are no key of the configuration: where it is, how bugs are shown, what one test runs."""
+NOT_SETTINGS = {"READYD_CONFIG", "READYD_DEBUG", "READYD_OFFICIAL_PYTHON", "READYD_ALL_KILLS"}
+"""Variables that are no key of the configuration: where it is, how bugs are shown, what single tests do."""
 
 
 def name_of(path: Path) -> str:

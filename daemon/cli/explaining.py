@@ -39,6 +39,15 @@ EVIDENCE = {
     "not found": "the remote answered again and again that there is no such task (40401)",
     "fixed": "the remote parsed its result anew, and a list of re-parsed tasks (tasks_fixed) showed it",
     "kept": "the re-parsed result cannot be had, so the earlier one is kept",
+    "planned": "readyd post or a program asked for it",
+    "sent": "a call that holds it was about to be made",
+    "accepted": "the remote took it and gave it an id",
+    "refused": "the remote refused it, or there is nothing to post it to",
+    "not sent": "no connection came about, so nothing of it was sent",
+    "put off": "the remote did not take it at that time",
+    "found": "its answer was lost, and the remote shows a task with its key",
+    "absent": "its answer was lost, and two whole reads of id_list prove that the remote never got it",
+    "reposted": "a person decided it (readyd repost)",
 }
 """The observation behind each reason of a move."""
 
@@ -98,7 +107,10 @@ def explanation(case: Case, now: int) -> Iterator[tuple[str, Iterator[str]]]:
 
 def _identity(task: Task, now: int) -> Iterator[str]:
     tag = f" with the tag {words.clean(task.tag)!r}" if task.tag else ""
-    yield f"{words.clean(task.function)}{tag}, posted at {as_text(task.posted_at)}, {words.ago(task.posted_at, now)}."
+    posted = {State.PLANNED: "planned", State.POSTING: "sent", State.REJECTED: "sent"}.get(
+        task.state, "posted"
+    )
+    yield f"{words.clean(task.function)}{tag}, {posted} at {as_text(task.posted_at)}, {words.ago(task.posted_at, now)}."
     if task.webhook is Webhook.POSTBACK:
         yield "The remote was asked to deliver the result to a postback server; lists show it only if that fails."
     elif task.webhook is Webhook.PINGBACK:
@@ -195,6 +207,10 @@ def _settled(task: Task, editions: list[Edition]) -> str:
         return "Nothing: its result is here; `readyd show ID --result` writes the newest edition, --edition N another."
     if task.state in (State.COLLECTED, State.DELIVERED):
         return "Nothing: its result is here; `readyd show ID --result` writes it."
+    if task.state is State.PLANNED:
+        return "The daemon posts it when its turn comes: the most important first, then in order of planning."
+    if task.state is State.POSTING:
+        return "Its answer is awaited, or else looked up by its key in id_list; until then it is not posted again."
     if task.state is State.LOST:
         return "Nothing, unless a list shows it after all."
     return "Nothing: this is final."

@@ -11,7 +11,7 @@ from daemon.cli.render import Screen, write_json
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
-    from ledger.records import Target
+    from ledger.handover_records import Target
 
 COLUMNS = (
     Column("target"),
@@ -69,7 +69,7 @@ def _retry(shared: Shared, name: str | None) -> int:
 
 def _rows(settings: "Settings", known: "list[Target]") -> "list[tuple[Target, bool]]":
     """Return every target and whether the settings have it; one that no daemon has met yet has nothing so far."""
-    from ledger.records import Target
+    from ledger.handover_records import Target
 
     names = {rule.name: rule for rule in settings.targets}
     met = {one.name for one in known}

@@ -18,10 +18,12 @@ from daemon.cli import (
     copying,
     explaining,
     handing,
+    posting,
     reading,
     recording,
     running,
     showing,
+    spending,
 )
 from daemon.cli.options import (
     BUG,
@@ -38,16 +40,17 @@ from daemon.cli.options import (
 from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Work": (running.run, recording.record, adopting.adopt),
+    "Work": (running.run, posting.post, recording.record, adopting.adopt),
     "Look": (
         reading.status,
         reading.tasks,
         showing.show,
         explaining.explain,
         reading.alerts,
+        spending.spend,
         handing.targets,
     ),
-    "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
+    "Act": (changing.prioritise, posting.repost, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
 }
 

@@ -6,9 +6,9 @@ outside: httpx's own timeouts end a phase, and a deadline that is looked at betw
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -16,11 +16,12 @@ from daemon.dataforseo.account import AccountFacts, read_account
 from daemon.dataforseo.addresses import IN_CLEAR, holds_credentials, is_base_url, is_loopback, sends_in_clear
 from daemon.dataforseo.catalogue import Listing, is_endpoint
 from daemon.dataforseo.codes import Kind, kind_of
-from daemon.dataforseo.errors import RequestRefused, TooLarge, Unreachable
+from daemon.dataforseo.errors import NotSent, RequestRefused, TooLarge, Unreachable
 from daemon.dataforseo.inflate import pack
 from daemon.dataforseo.lanes import Lanes
 from daemon.dataforseo.posted import PAGE_ROWS, PostedAnswer, page_request, read_posted_page
-from daemon.dataforseo.received import Received, understood
+from daemon.dataforseo.posting import PostingAnswer, path_of, read_posting
+from daemon.dataforseo.received import Received, clock_of, understood
 from daemon.dataforseo.refusals import by_code
 from daemon.dataforseo.wire import ListingAnswer, ResultAnswer, read_listing, read_result
 
@@ -138,6 +139,26 @@ class Client:
         answer, _ = understood(received, self._caps.inflated_bytes, lambda body: read_posted_page(body, api))
         if kind_of(answer.code) not in (Kind.OK, Kind.EMPTY):
             raise by_code(answer.code, answer.message, received.headers, received.about)
+        return replace(answer, server_at=clock_of(received.headers))
+
+    async def post(
+        self, function: str, tasks: Sequence[Mapping[str, object]], keys: Sequence[str]
+    ) -> PostingAnswer:
+        """Post tasks, which costs money; their tags hold these keys. At most 100 (docs task_post).
+
+        Raises:
+            NotSent: nothing has left this machine.
+            RemoteError: Throttled, AccountRefused and RequestRefused mean that the remote took none of them if they
+                have a code; after anything else nobody knows.
+        """
+        path = path_of(function)
+        if path is None:
+            raise RequestRefused(f"there is no function {function!r:.80}; nothing was sent")
+        received = await self._ask("POST", path, tasks)
+        cap = self._caps.inflated_bytes
+        answer, _ = understood(received, cap, lambda body: read_posting(body, keys))
+        if not answer.words and kind_of(answer.code, posting=True) is not Kind.OK:
+            raise by_code(answer.code, answer.message, received.headers, received.about)
         return answer
 
     async def user_data(self) -> AccountFacts:
@@ -190,7 +211,8 @@ class Client:
                     raw = await self._body(response, until, about)
         except (httpx.HTTPError, OSError) as error:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise Unreachable(f"{about} brought no whole answer ({what}); it is asked again later") from error
+            kind = NotSent if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else Unreachable
+            raise kind(f"{about} brought no whole answer ({what}); it is asked again later") from error
         return Received(about, response.status_code, response.headers, raw)
 
     async def _body(self, response: httpx.Response, until: float, about: str) -> bytes:

@@ -19,6 +19,10 @@ class Unreachable(RemoteError):
     """No answer, or not a whole one: network, time, a server in trouble. The same call may work later."""
 
 
+class NotSent(Unreachable):
+    """No connection came about, so nothing of the call has left this machine."""
+
+
 class Throttled(RemoteError):
     """The remote says that we ask too often or too much at once."""
 

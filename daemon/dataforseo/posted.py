@@ -20,6 +20,7 @@ from daemon.dataforseo.errors import Garbled
 from daemon.dataforseo.rows import parse_date
 from daemon.dataforseo.shapes import Call
 from daemon.dataforseo.wire import few
+from ledger.keys import split_tag
 
 PAGE_ROWS = 1000
 """docs id_list: the most rows of one answer."""
@@ -38,12 +39,14 @@ class PostedRow:
     posted_at: int | None
     done_at: int | None
     pending: bool  # it says that the task is not done yet; False beside no `done_at` says nothing
-    tag: str | None = None  # from here on only when metadata was asked for
+    tag: str | None = None  # the user's own; from here on only when metadata was asked for
     priority: int = 1
     pingback: bool = False
     postback: bool = False
     variant: str | None = None  # what a postback is to bring
     cost: float | None = None  # USD
+    key: str | None = None  # that readyd sent in the tag
+    told: bool = False  # the row has metadata: a task without a key in it was sent without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class PostedAnswer:
     rows: tuple[PostedRow, ...]
     row_count: int
     problems: tuple[str, ...]
+    server_at: int | None = None  # the remote's own clock when it answered (HTTP Date), ms UTC
 
 
 class _Row(Struct):
@@ -170,8 +174,12 @@ def _metadata(raw: Raw) -> dict[str, Any]:
     if not isinstance(found, dict):
         return {}
     tag, variant = found.get("tag"), found.get("postback_data")
+    written = str(tag) if isinstance(tag, str | int | float) and tag not in ("", True, False) else None
+    own, key = split_tag(written)
     return {
-        "tag": str(tag) if isinstance(tag, str | int | float) and tag not in ("", True, False) else None,
+        "tag": own,
+        "key": key,
+        "told": True,
         "priority": 2 if shapes.number(found.get("priority")) == 2 else 1,
         "pingback": bool(found.get("pingback_url")),
         "postback": bool(found.get("postback_url")),

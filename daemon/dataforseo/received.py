@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 from daemon.dataforseo.codes import CREATED, OK
@@ -51,6 +52,14 @@ class Received:
         if self._encoding not in ("", "identity"):
             raise Garbled(f"{self.about} was answered in the encoding {self._encoding[:40]!r}, not gzip")
         return self.raw
+
+
+def clock_of(headers: Mapping[str, str]) -> int | None:
+    """Read the remote's own clock, ms UTC, from the header that every origin server sends (RFC 9110, 6.6.1)."""
+    try:
+        return round(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def understood(received: Received, cap: int, read: Callable[[bytes], A]) -> tuple[A, bytes]:

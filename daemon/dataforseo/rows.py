@@ -21,6 +21,7 @@ from daemon.dataforseo.catalogue import (
     read_endpoint,
     usual_variant,
 )
+from ledger.keys import split_tag
 from ledger.records import Sighting
 
 _DATE = re.compile(
@@ -77,10 +78,12 @@ def _read_row(raw: Raw, position: int, listing: Listing, problems: list[str]) ->
         return None
     endpoints = _endpoints(row, task_id, problems)
     function = _function(row, task_id, endpoints, listing, problems)
+    tag, key = split_tag(_tag(row.tag))
     return Sighting(
         task_id=task_id,
         function=function,
-        tag=_tag(row.tag),
+        tag=tag,
+        key=key,
         posted_at=_posted_at(row, task_id, problems),
         endpoint=_usual_endpoint(function, endpoints),
     )

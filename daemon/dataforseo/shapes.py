@@ -38,6 +38,7 @@ class Element(msgspec.Struct):
     status_code: Raw = Raw()
     status_message: Raw = Raw()
     result_count: Raw = Raw()
+    cost: Raw = Raw()
     path: Raw = Raw()
     data: Raw = Raw()
     result: Raw = Raw()

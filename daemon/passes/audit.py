@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer
-from daemon.passes import blocking, newcomers, ruling
+from daemon.passes import blocking, lookup, newcomers, ruling
 from daemon.passes.overtaken import Overtaken
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
@@ -131,6 +131,7 @@ class Auditor:
 
     def _answered(self, call_id: int, turn: Turn, cursor: Audit, answer: PostedAnswer) -> None:
         tools, now = self.tools, self.tools.now()
+        lookup.adopt_posted(tools, list({row.task_id: row for row in answer.rows}.values()))
         page = newcomers.read(answer, tools.ledger.tasks, tools.rules, now)
         foreign = len(page.foreign)
         outcome = tools.ledger.record_audit(

@@ -14,7 +14,8 @@ from daemon.passes.tools import Tools
 from daemon.policy import handover
 from daemon.policy.handover import Blame, Failure
 from ledger.errors import LedgerError
-from ledger.records import Body, Handover, Target
+from ledger.handover_records import Handover, Target
+from ledger.records import Body
 
 AT_ONCE = 500
 """Transitions that are looked at in one go: a backfill of a large ledger must not keep the loop."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from daemon.dataforseo.catalogue import LISTINGS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.wire import ListingAnswer
-from daemon.passes import blocking, ruling
+from daemon.passes import blocking, lookup, ruling
 from daemon.passes.remote import ABOUT_THE_PATH, api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, listing, window
@@ -67,7 +67,7 @@ class Reconciler:
         # Instants of the future were written before somebody set the clock back; waiting for them would be silence.
         outstanding = [
             replace(one, oldest_posted_at=0) if one.oldest_posted_at > present else one
-            for one in ledger.tasks.outstanding()
+            for one in lookup.awaited(self.tools, ledger.tasks.outstanding())
             if not self.tools.remote.refuses(api_of(one.function), self.tools.ticks())
         ]
         looks = {path: self._as_of_now(look) for path, look in ledger.polls.looks().items()}
@@ -109,6 +109,7 @@ class Reconciler:
     def _answered(self, poll_id: int, ask: Ask, answer: ListingAnswer) -> None:
         tools, now = self.tools, self.tools.now()
         rows = _newest_of_each(answer.rows)
+        lookup.adopt_listed(tools, rows)
         known = tools.ledger.tasks.states_of([row.task_id for row in rows])
         strangers = [row for row in rows if row.task_id not in known]
         adopted = [row for row in strangers if choices.adopted(row.function, row.tag, tools.rules)]

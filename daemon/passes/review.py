@@ -6,6 +6,7 @@ forgets none.
 
 from collections.abc import Mapping, Sequence
 
+from daemon.passes import unposted
 from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
 from daemon.policy import alerts, expiry, handover, listing
@@ -39,6 +40,7 @@ def run(tools: Tools) -> str:
         *_conditions_of_the_remote(tools, outstanding, looks, now),
         *_conditions_of_tasks(tools, now),
         *_failed_deliveries(tools, now),
+        *unposted.conditions(tools),
         *_conditions_of_the_ledger(tools),
         *_conditions_of_targets(tools, now),
     ]

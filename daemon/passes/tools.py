@@ -10,6 +10,7 @@ from daemon.handover.target import TargetRule
 from daemon.logs import Logger
 from daemon.passes.audit_budget import AuditBudget
 from daemon.passes.disk import Disk
+from daemon.passes.postbox import Postbox
 from daemon.passes.remote import Remote
 from daemon.policy.budget import Limiter
 from daemon.policy.choices import VariantPattern
@@ -41,6 +42,7 @@ class Tools:
     disk: Disk = field(default_factory=Disk)
     targets: Sequence[tuple[TargetRule, Door]] = ()
     on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
+    postbox: Postbox = field(default_factory=Postbox)
 
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted."""

@@ -28,6 +28,8 @@ class AlertKind(StrEnum):
     STUCK = "stuck"  # tasks answered with codes that asking again does not mend
     LOST = "lost"  # results are proven gone
     DELIVERY = "failed delivery"  # postback servers did not take results
+    POSTING = "posting"  # the remote takes no tasks from us at the moment
+    UNANSWERED = "unanswered"  # nobody knows whether tasks that were sent exist
     LEDGER = "ledger"  # the ledger cannot be written
     HANDOVER = "handover"  # a target takes no results
     ENGINE = "engine"  # SQLite is of a version that needs the slow, safe mode

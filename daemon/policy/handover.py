@@ -13,7 +13,7 @@ from daemon.policy import choices
 from daemon.policy.alerts import AlertKind, Condition
 from daemon.policy.choices import Pattern
 from daemon.policy.rules import Rules
-from ledger.records import Handover, HandoverTrouble, Home, Target
+from ledger.handover_records import Handover, HandoverTrouble, Home, Target
 
 
 class Blame(StrEnum):

@@ -133,6 +133,21 @@ class Rules:
     handover_refused_most_ms: int = HOUR_MS
     handover_down_ms: int = 10 * MINUTE_MS  # a target that fails for so long is worth an alert
 
+    # Posting: docs task_post and help center: 50000, set it again in a few minutes.
+    post_trouble_least_ms: int = 2 * MINUTE_MS
+    post_trouble_most_ms: int = HOUR_MS
+
+    # Proof that a task whose answer was lost does not exist (policy.lookup says why each).
+    lookup_grace_ms: int = 5 * MINUTE_MS
+    lookup_between_ms: int = 5 * MINUTE_MS
+    lookup_retry_ms: int = MINUTE_MS
+    lookup_retry_most_ms: int = 30 * MINUTE_MS
+    lookup_margin_ms: int = HOUR_MS
+    lookup_blind_margin_ms: int = DAY_MS
+    lookup_skew_ms: int = 5 * MINUTE_MS
+    lookup_overlap: int = 20
+    lookup_late_ms: int = HOUR_MS  # in doubt for longer: an alert
+
     # The order of collecting serves some just in time: a GET that begins in the last moment ends after it.
     collect_slack_ms: int = 2 * SECOND_MS
 

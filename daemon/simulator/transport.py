@@ -6,6 +6,8 @@ Waits are `asyncio.sleep`, so they pass in real or in virtual time. Knows neithe
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import httpx
 
@@ -53,7 +55,8 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         except BaseException:
             reply.finish()
             raise
-        names = {**reply.headers, "content-length": str(len(reply.body))}
+        date = format_datetime(datetime.fromtimestamp(self._world.now() // 1000, UTC), usegmt=True)
+        names = {"date": date, **reply.headers, "content-length": str(len(reply.body))}
         if reply.accident == "truncated_body":
             del names["content-length"]  # chunked: only so can a body end early without the client noticing
             names["transfer-encoding"] = "chunked"

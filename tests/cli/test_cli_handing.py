@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ledger import Ledger
-from ledger.records import HandoverTrouble
+from ledger.handover_records import HandoverTrouble
 
 CANARY = "cAn4ry"
 

@@ -24,6 +24,7 @@ WRITTEN = {
     "max_body_mb": ("16", 16),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
+    "post_enabled": ("no", "no"),
     "pace.hurried_s": ("30", 30_000),
     "pace.normal_s": ("120.5", 120_500),
     "pace.on_page_s": ("600", 600_000),

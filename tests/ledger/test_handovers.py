@@ -9,7 +9,8 @@ import pytest
 from peewee import sqlite3
 
 from ledger import Ledger
-from ledger.records import HandoverTrouble, Reason, State
+from ledger.handover_records import HandoverTrouble
+from ledger.records import Reason, State
 from tests.ledger.test_crash_points import Crash, Mortal
 
 T0 = 1_795_000_000_000

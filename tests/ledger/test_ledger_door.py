@@ -85,7 +85,8 @@ def test_tables_are_strict_and_states_are_checked(book: Ledger) -> None:
 def test_a_fresh_schema_is_the_sum_of_the_migrations(tmp_path: Path, kit: Any) -> None:
     for kind, tables in ((migrate.LEDGER, 5), (migrate.RESULTS, 1)):
         scripts = migrate.migrations(kind)
-        assert list(scripts) == list(range(1, kind.version + 1))
+        assert list(scripts) == sorted(scripts)
+        assert max(scripts) == kind.version
         database, _ = schema.open_database(tmp_path / f"{kind.noun}.db", kind=kind)
         database.close()
         with closing(sqlite3.connect(":memory:")) as summed:

@@ -27,6 +27,8 @@ COLUMNS = {
     "audits": "api sweep last_whole_sweep all_seen_posted_before asked answered failures rows foreign_rows",
     "audit_calls": "id asked api why posted_between from_row outcome code rows exact ready adopted foreign_rows"
     " took_s",
+    "intents": "key id function tag state batch line call_id next_try last_answer",
+    "post_calls": "id begun function outcome code tasks posted rejected why took_s",
     "alerts": "id kind subject step count opened closed nearest_deadline detail command",
 }
 

@@ -8,7 +8,7 @@ import pytest
 from daemon.policy import handover
 from daemon.policy.handover import Blame, Failure
 from daemon.policy.rules import AdoptRule, Rules
-from ledger.records import Handover, Home, Target
+from ledger.handover_records import Handover, Home, Target
 
 NOW = 1_795_000_000_000
 MINUTE = 60_000

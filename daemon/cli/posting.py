@@ -1,0 +1,193 @@
+"""`readyd post` and `readyd repost`: plan tasks that the daemon posts, and decide about those nobody can look up."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from daemon.cli import words
+from daemon.cli.options import (
+    ATTENTION,
+    DONE,
+    Shared,
+    examples,
+    json_option,
+    shared_options,
+)
+from daemon.cli.render import Screen, say, write_json
+
+if TYPE_CHECKING:
+    from daemon.cli.tasklines import BadLine, Check, Source
+    from ledger.intents import Plan
+    from ledger.planning import Planned
+
+MOST_TASKS = 100
+SAID = 50
+"""So many bad lines are written; of more, only the number (`--json` has the first thousand)."""
+
+EVERY = 500
+"""Lines between two looks of the progress bar."""
+
+SETTLES_MS = 120_000
+"""A call that is younger than this may still be answered: the client gives up after a minute."""
+
+
+@click.command(
+    short_help="Plan tasks; the daemon posts them, each once.",
+    epilog=examples(
+        "readyd post tasks.jsonl",
+        "readyd post --dry-run tasks.jsonl",
+        "jq -c '.[]' tasks.json | readyd post --batch nightly-2026-11-25 -",
+    ),
+)
+@click.argument("name", metavar="FILE|-")
+@click.option(
+    "--batch", metavar="NAME", help="Lines of one batch are planned once, whatever file they are in."
+)
+@click.option("--skip-bad", is_flag=True, help="Plan the good lines of a file that has bad ones.")
+@click.option("--dry-run", is_flag=True, help="Check every line and show the calls; plan and send nothing.")
+@json_option
+@shared_options
+@click.pass_obj
+def post(shared: Shared, name: str, batch: str | None, skip_bad: bool, dry_run: bool, as_json: bool) -> int:
+    r"""Plan the tasks of FILE, or of standard input (-), one JSON object a line: its function, and the fields that
+    task_post takes.
+
+    \b
+    {"function": "serp/google/organic", "keyword": "shoes", "location_code": 2840,
+     "language_code": "en", "tag": "shop:17", "priority": 2}
+
+    `readyd run` posts them, the most important first, up to 100 a call. The command may be interrupted and given
+    again: as long as the file has not changed, no line is planned twice. Nothing of a file with a bad line is
+    planned unless --skip-bad says so. Exits with 1 when a line was bad.
+    """
+    from daemon.cli import tasklines
+
+    screen = Screen.of(sys.stderr, color=shared.color)
+    with tasklines.opened(name) as source:
+        with _progress(screen, "checking", source.size) as advance:
+            check = tasklines.Check()
+            for one in tasklines.read_lines(source, advance):
+                check.add(one)
+        if dry_run:
+            return _rehearse(check, as_json=as_json)
+        if check.bad_count and not skip_bad:
+            return _tell(check, None, as_json=as_json)
+        with _progress(screen, "planning", source.size) as advance:
+            planned = _plan(shared, source, batch or source.batch, advance)
+    return _tell(check, planned, as_json=as_json)
+
+
+def _plan(shared: Shared, source: "Source", batch: str, advance: Callable[[int], None]) -> "Planned":
+    from daemon.cli import tasklines
+    from ledger.planning import plan_lines
+
+    with shared.changing(create=True) as (_, ledger, now):
+        lines = tasklines.read_lines(source, advance)
+        return plan_lines(ledger.intents, _good(lines), batch, now)
+
+
+def _good(lines: "Iterator[Plan | BadLine]") -> "Iterator[Plan]":
+    from ledger.intents import Plan
+
+    return (one for one in lines if isinstance(one, Plan))
+
+
+@contextmanager
+def _progress(screen: Screen, what: str, size: int) -> Iterator[Callable[[int], None]]:
+    """Lend what hears of bytes read; on a terminal a bar follows it."""
+    if not screen.terminal:
+        yield lambda _: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=screen.console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=size or None)
+        yield lambda count: bar.advance(task, count)
+
+
+def _rehearse(check: "Check", *, as_json: bool) -> int:
+    """Show the calls that would be made."""
+    calls = [
+        {"path": f"/v3/{name}/task_post", "tasks": count, "calls": -(-count // MOST_TASKS)}
+        for name, count in sorted(check.functions.items())
+    ]
+    if as_json:
+        write_json({"calls": calls, "bad": _bad(check), "bad_count": check.bad_count})
+        return ATTENTION if check.bad_count else DONE
+    _say_bad(check)
+    for one in calls:
+        count = words.counted(int(str(one["calls"])), "call")
+        click.echo(f"POST {one['path']}  {words.counted(int(str(one['tasks'])), 'task')} in {count}")
+    click.echo("nothing was planned or sent")
+    return ATTENTION if check.bad_count else DONE
+
+
+def _tell(check: "Check", planned: "Planned | None", *, as_json: bool) -> int:
+    if as_json:
+        write_json(
+            {
+                "batch": planned.batch if planned else None,
+                "planned": planned.planned if planned else 0,
+                "known": planned.known if planned else 0,
+                "functions": dict(check.functions),
+                "bad": _bad(check),
+                "bad_count": check.bad_count,
+            }
+        )
+        return ATTENTION if check.bad_count else DONE
+    _say_bad(check)
+    if planned is None:
+        click.echo("nothing was planned; correct the lines, or let --skip-bad leave them out")
+        return ATTENTION
+    click.echo(f"{words.counted(planned.planned, 'task')} planned, batch {words.clean(planned.batch)}")
+    if planned.known:
+        again = "" if planned.planned else "; to post them once more, name another --batch"
+        click.echo(f"{words.counted(planned.known, 'line')} of this batch were planned before{again}")
+    return ATTENTION if check.bad_count else DONE
+
+
+def _bad(check: "Check") -> list[dict[str, object]]:
+    return [{"line": one.line, "problem": one.problem} for one in check.bad]
+
+
+def _say_bad(check: "Check") -> None:
+    for one in check.bad[:SAID]:
+        say(words.clean(f"line {one.line}: {one.problem}"))
+    if check.bad_count > SAID:
+        say(f"and {check.bad_count - SAID:,} more bad lines")
+
+
+@click.command(
+    short_help="Decide about tasks that nobody can look up.",
+    epilog=examples("readyd repost plan-7ztco747tehueen4", "readyd repost --give-up plan-7ztco747tehueen4"),
+)
+@click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--give-up", is_flag=True, help="Let them be rejected instead of posting them again.")
+@json_option
+@shared_options
+@click.pass_obj
+def repost(shared: Shared, task_ids: tuple[str, ...], give_up: bool, as_json: bool) -> int:
+    """Post tasks again that were sent and never answered, where nothing but you can tell that the remote does not
+    have them (state `posting`). If it has them after all, they are billed twice.
+
+    Exits with 1 when one of the IDs is not in that state, or may still be answered.
+    """
+    from daemon.cli import filters
+    from ledger.records import Reason, State
+
+    with shared.reading() as (_, reader, now):
+        chosen = [filters.resolve(reader, task_id).id for task_id in task_ids]
+    to = State.REJECTED if give_up else State.PLANNED
+    with shared.changing() as (_, ledger, now):
+        moved = ledger.intents.resolve(chosen, {to: Reason.REPOSTED}, now - SETTLES_MS, now)
+    left = [one for one in chosen if one not in moved]
+    if as_json:
+        write_json({"moved": list(moved), "left": left})
+    else:
+        click.echo(f"{words.counted(len(moved), 'task')} {'given up' if give_up else 'will be posted again'}")
+        for one in left:
+            say(f"task {one} was left alone: it is not in doubt, or its answer may still come")
+    return ATTENTION if left else DONE

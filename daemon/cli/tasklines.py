@@ -1,0 +1,149 @@
+"""Reads the lines of what is to be posted: one JSON object a line, checked one by one. Knows no ledger.
+
+A file is read twice, first to check all of it; so nothing of a bad file is planned, and a million lines never lie in
+memory. What comes through a pipe is put aside on disk for that.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from daemon.cli.options import WrongUseError
+from daemon.dataforseo.posting import problem_with
+from ledger.intents import Plan
+from ledger.planning import random_batch, read_plan
+from ledger.times import as_text
+
+LONGEST = 1_000_000
+"""Characters of the longest line: no task of the API comes near."""
+
+KEPT = 1_000
+"""So many bad lines are described; of more, only the number is known."""
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that cannot be posted, and why."""
+
+    line: int
+    problem: str
+
+
+@dataclass(slots=True)
+class Check:
+    """What a whole reading found."""
+
+    functions: Counter[str] = field(default_factory=Counter)
+    bad: list[BadLine] = field(default_factory=list)
+    bad_count: int = 0
+
+    def add(self, one: Plan | BadLine) -> None:
+        """Count one line."""
+        if isinstance(one, Plan):
+            self.functions[one.function] += 1
+            return
+        self.bad_count += 1
+        if len(self.bad) < KEPT:
+            self.bad.append(one)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read again from its start; `batch` is its name for planning."""
+
+    file: IO[bytes]
+    batch: str
+    size: int  # bytes
+
+
+@contextmanager
+def opened(name: str) -> Iterator[Source]:
+    """Open a file, or standard input for `-`.
+
+    Raises:
+        WrongUseError: it cannot be read.
+    """
+    if name == "-":
+        if sys.stdin.isatty():
+            msg = "name a file with tasks, one JSON object a line, or pipe them in: ... | readyd post -"
+            raise WrongUseError(msg)
+        with tempfile.TemporaryFile() as aside:
+            shutil.copyfileobj(sys.stdin.buffer, aside)
+            yield Source(aside, random_batch(), aside.tell())
+        return
+    try:
+        with open(name, "rb") as file:
+            yield Source(file, _batch_of(Path(name), file), os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename not in (name, None):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        msg = f"{name} cannot be read: {reason}"
+        raise WrongUseError(msg) from None
+
+
+def _batch_of(path: Path, file: IO[bytes]) -> str:
+    """Name a file's batch by where it is, how large and of when.
+
+    Not by its content: whoever writes the same keywords anew each night wants them posted each night.
+    """
+    about = os.fstat(file.fileno())
+    place = hashlib.blake2b(os.fsencode(path.resolve()), digest_size=4).hexdigest()
+    when = as_text(about.st_mtime_ns // 1_000_000)
+    return f"{path.name}@{when}.{about.st_mtime_ns % 1_000_000_000:09}-{about.st_size}-{place}"
+
+
+def read_lines(source: Source, advance: Advance) -> Iterator[Plan | BadLine]:
+    """Read every line from the start of the file; `advance` hears how many bytes that took."""
+    file, number = source.file, 0
+    file.seek(0)
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        advance(len(line))
+        if len(line) > LONGEST:
+            yield BadLine(number, f"it is longer than {LONGEST:,} bytes")
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LONGEST)
+                advance(len(line))
+            continue
+        text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if text.strip():
+            yield _read(number, text)
+
+
+def _read(number: int, text: bytes) -> Plan | BadLine:
+    try:
+        task = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        return BadLine(number, "it is nested too deeply")
+    except UnicodeDecodeError:
+        return BadLine(number, "it is not text in UTF-8")
+    except ValueError as error:
+        return BadLine(number, f"it is no JSON: {error}")
+    if not isinstance(task, dict):
+        hint = (
+            "; one task a line, without the list around them: jq -c '.[]'" if isinstance(task, list) else ""
+        )
+        return BadLine(number, f"it is no JSON object{hint}")
+    try:
+        plan = read_plan(number, task)
+    except ValueError as error:
+        return BadLine(number, str(error))
+    problem = problem_with(plan.function, plan.payload)
+    return plan if problem is None else BadLine(number, problem)
+
+
+def _no_number(word: str) -> None:
+    msg = f"{word} is no number in JSON"
+    raise ValueError(msg)

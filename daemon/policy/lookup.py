@@ -1,0 +1,131 @@
+"""Whether a task whose answer was lost exists: what proves it absent. Knows no wire and asks nobody.
+
+A second POST is a second bill, so absence must be proven, and silence is no proof. A task counts as absent when two
+whole reads of id_list did not show its key, and each of them could not have missed it:
+
+*   The first read begins after a grace time, and the second some minutes after the first ended: a call that was still
+    on its way has arrived by then, and a list that lags has caught up. Both times count on a clock that nobody sets.
+*   A read covers everything posted from well before the call until the read began. While the ledger knows tasks of
+    answered calls in that period, they are witnesses: a read that does not show every one of them is void (a wrong
+    account, a lagging list, a clock that was wrong). Without witnesses the margin before the call is a whole day.
+*   The remote's own clock (HTTP Date) must agree with ours, or nobody knows which period was read.
+*   Pages overlap. If the end of one is not the beginning of the next, rows moved while we read, one of them may have
+    slipped through, and the read is void.
+*   Every row that the ledger does not know must bring its metadata: without it no tag, and without tag no key.
+
+Where a function carries no tag, or its API has no id_list, there is no proof, and a person must say what to do.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from daemon.policy.rules import Rules
+from ledger.intent_records import Unknown
+
+PAGE_ROWS = 1000
+"""docs id_list: the most rows of one answer."""
+
+
+class Flaw(StrEnum):
+    """Why a read proves nothing; the same words in logs."""
+
+    MOVED = "rows moved between two pages"
+    UNTOLD = "a row that the ledger does not know came without metadata"
+    CLOCK = "the remote's clock and ours differ"
+    WITNESS = "tasks that are known to exist were not shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of id_list under way: `offset` is where the next page starts. Instants are ms UTC."""
+
+    api: str
+    since: int
+    until: int
+    calls: frozenset[int]  # of task_post, whose tasks it looks for
+    begun_ticks: int  # monotonic ms
+    offset: int = 0
+    tail: tuple[str, ...] = ()  # the last ids of the page before
+    missing: frozenset[str] = frozenset()  # witnesses that were not shown yet
+    pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One page, as much of it as proof needs."""
+
+    ids: Sequence[str]  # in order
+    row_count: int
+    untold: bool  # an unknown row without metadata
+    server_at: int | None  # the remote's clock, ms UTC
+
+
+@dataclass(slots=True)
+class Proofs:
+    """How far the proof of each call is; monotonic ms. Lost in a restart, which costs minutes and proves nothing."""
+
+    noticed: dict[int, int] = field(default_factory=dict)  # call -> when its doubt began
+    first: dict[int, int] = field(
+        default_factory=dict
+    )  # call -> when a first whole read without its keys ended
+
+    def due(self, calls: Sequence[Unknown], ticks: int, rules: Rules) -> list[Unknown]:
+        """Return the calls whose time for a read has come, and forget those that are no longer in doubt."""
+        here = {one.call_id for one in calls}
+        self.noticed = {call: at for call, at in self.noticed.items() if call in here}
+        self.first = {call: at for call, at in self.first.items() if call in here}
+        for call in here:
+            self.noticed.setdefault(call, ticks)
+        return [one for one in calls if self._is_due(one.call_id, ticks, rules)]
+
+    def _is_due(self, call: int, ticks: int, rules: Rules) -> bool:
+        first = self.first.get(call)
+        if first is not None:
+            return ticks - first >= rules.lookup_between_ms
+        return ticks - self.noticed[call] >= rules.lookup_grace_ms
+
+    def read_whole(self, read: Read, ticks: int, rules: Rules) -> set[int]:
+        """Note a whole read without flaw; return the calls whose tasks are now proven absent."""
+        proven = set()
+        for call in read.calls & self.noticed.keys():
+            first = self.first.get(call)
+            if first is None:
+                if read.begun_ticks - self.noticed[call] >= rules.lookup_grace_ms:
+                    self.first[call] = ticks
+            elif read.begun_ticks - first >= rules.lookup_between_ms:
+                proven.add(call)
+        return proven
+
+
+def period(begun_at: Collection[int], now: int, rules: Rules, *, witnesses: bool) -> tuple[int, int]:
+    """Return the period of posting that a read for calls begun at these instants must cover."""
+    margin = rules.lookup_margin_ms if witnesses else rules.lookup_blind_margin_ms
+    return min(*begun_at, now) - margin, now
+
+
+def within_reach(since: int, now: int, rules: Rules) -> bool:
+    """Say whether id_list still tells the metadata of what was posted then."""
+    return since > now - rules.audit_metadata_ms
+
+
+def turned(read: Read, page: Shown, now: int, rules: Rules) -> tuple[Read, bool, Flaw | None]:
+    """Take a page in: the read from here on, whether it is whole, and what makes it void."""
+    flaw = _flaw(read, page, now, rules)
+    seen = replace(read, missing=read.missing - set(page.ids), pages=read.pages + 1)
+    if flaw is not None:
+        return seen, False, flaw
+    if page.row_count < PAGE_ROWS:
+        return seen, not seen.missing, Flaw.WITNESS if seen.missing else None
+    step = page.row_count - rules.lookup_overlap
+    return replace(seen, offset=read.offset + step, tail=tuple(page.ids[step:])), False, None
+
+
+def _flaw(read: Read, page: Shown, now: int, rules: Rules) -> Flaw | None:
+    if page.untold:
+        return Flaw.UNTOLD
+    if page.server_at is None or abs(page.server_at - now) > rules.lookup_skew_ms:
+        return Flaw.CLOCK
+    if tuple(page.ids[: len(read.tail)]) != read.tail:
+        return Flaw.MOVED
+    return None

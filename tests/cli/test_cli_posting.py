@@ -1,0 +1,130 @@
+"""`readyd post`, `repost` and `spend`: lines checked, planned once, and paid for."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import Ledger
+
+LINE = {"function": "serp/google/organic", "keyword": "k", "tag": "t:1"}
+
+
+def written(path: Path, *lines: object) -> str:
+    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines))
+    return str(path)
+
+
+def test_a_file_is_planned_once_however_often_it_is_given(readyd: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "tasks.jsonl", LINE, "", LINE, {**LINE, "priority": 2})
+    first, again = readyd("post", "--json", file), readyd("post", "--json", file)
+    assert (first.code, first.json["planned"], first.json["known"]) == (0, 3, 0)
+    assert (again.code, again.json["planned"], again.json["known"]) == (0, 0, 3)
+    assert readyd("post", "--json", "--batch", "more", file).json["planned"] == 3
+    listed = readyd("tasks", "--state", "planned", "--tag", "t:*", "--json").json["tasks"]
+    assert len(listed) == 6
+    assert {one["tag"] for one in listed} == {"t:1"}
+    assert "to post them once more" in readyd("post", file).out
+
+
+def test_nothing_of_a_bad_file_is_planned_unless_the_bad_lines_are_left_out(
+    readyd: Any, tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path / "tasks.jsonl", LINE, "{", [LINE], {**LINE, "function": "serp/gogle/organic"}, LINE
+    )
+    said = readyd("post", file)
+    assert said.code == 1
+    assert [line[:17] for line in said.err.splitlines()] == [f"readyd: line {n}: i"[:17] for n in (2, 3)] + [
+        "readyd: line 4: t"
+    ]
+    assert "nothing was planned" in said.out
+    skipped = readyd("post", "--json", "--skip-bad", file)
+    assert (skipped.code, skipped.json["planned"], skipped.json["bad_count"]) == (1, 2, 3)
+
+
+def test_a_rehearsal_shows_the_calls_and_touches_nothing(readyd: Any, book: Any, tmp_path: Path) -> None:
+    file = written(tmp_path / "tasks.jsonl", *[LINE] * 250, {"function": "on_page", "target": "a.example"})
+    said = readyd("post", "--dry-run", "--json", file)
+    assert said.json["calls"] == [
+        {"path": "/v3/on_page/task_post", "tasks": 1, "calls": 1},
+        {"path": "/v3/serp/google/organic/task_post", "tasks": 250, "calls": 3},
+    ]
+    assert "nothing was planned or sent" in readyd("post", "--dry-run", file).out
+    assert not book.path.exists()
+
+
+def test_standard_input_is_a_batch_of_its_own_unless_it_is_named(readyd: Any) -> None:
+    text = json.dumps(LINE)
+    assert [readyd("post", "--json", "-", stdin=text).json["planned"] for _ in range(2)] == [1, 1]
+    named = [readyd("post", "--json", "--batch", "b", "-", stdin=text).json["planned"] for _ in range(2)]
+    assert named == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe", b'{"a": ' * 9_999, b"NaN", b"1", b'"\\ud800', b'{"function": 1}']
+)
+def test_nonsense_is_a_sentence(readyd: Any, text: bytes) -> None:
+    said = readyd("post", "-", stdin=text)
+    assert said.code == 1
+    assert said.err.startswith("readyd: line 1: it ")
+    assert "bug" not in said.err
+
+
+def test_a_file_that_is_not_there_is_wrong_use(readyd: Any, tmp_path: Path) -> None:
+    assert readyd("post", str(tmp_path / "none")).code == 2
+    assert readyd("post", str(tmp_path)).code == 2
+
+
+def test_a_large_file_does_not_lie_in_memory(
+    process: Callable[..., subprocess.CompletedProcess[bytes]], environ: dict[str, str], tmp_path: Path
+) -> None:
+    """A process that plans 20,000 lines of 2 kB needs hardly more than one that plans a single line."""
+    peaks = []
+    for count in (1, 20_000):
+        file = tmp_path / f"{count}.jsonl"
+        with file.open("w") as lines:
+            lines.writelines(
+                json.dumps({**LINE, "keyword": f"k{n}", "x": "y" * 2_000}) + "\n" for n in range(count)
+            )
+        code = (
+            "import resource, sys; from daemon.cli.main import run\n"
+            "code = run(['post', '--dry-run', sys.argv[1]]) or run(['post', sys.argv[1]])\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(file)], env=environ, capture_output=True, timeout=110, check=True
+        )
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] - peaks[0] < 25_000, "kB; the file has 40 MB"
+
+
+def test_a_task_in_doubt_is_decided_by_a_person(readyd: Any, book: Any) -> None:
+    with Ledger.open(book.path) as ledger:
+        ledger.plan([LINE, {**LINE, "keyword": "l"}], "b", now=book.ago(1))
+        intents = ledger.intents.next(LINE["function"], book.now, 2)
+        ledger.intents.begin(LINE["function"], intents[:1], book.ago(0.5))
+        ledger.intents.begin(LINE["function"], intents[1:], book.now)
+    old, young = (one.task_id for one in intents)
+    assert "until then it is not posted again" in readyd("explain", old).out
+    said = readyd("repost", "--json", old, young)
+    assert (said.code, said.json) == (1, {"moved": [old], "left": [young]})
+    assert readyd("show", "--json", old).json["state"] == "planned"
+
+
+def test_spending_is_added_up_as_the_api_said_it(readyd: Any, book: Any) -> None:
+    book.post(3, hours_ago=1, tag="a")
+    book.post(2, "merchant/amazon/products", hours_ago=1, tag="b")
+    by_function = readyd("spend", "--by", "function", "--json").json
+    assert [(one["function"], one["tasks"], one["cost"]) for one in by_function["groups"]] == [
+        ("serp/google/organic", 3, 0.0018),
+        ("merchant/amazon/products", 2, 0.0012),
+    ]
+    assert by_function["cost"] == 0.003
+    assert {one["tag"] for one in readyd("spend", "--by", "tag", "--json").json["groups"]} == {"a", "b"}
+    assert "refunds later" in readyd("spend").out
+    assert readyd("spend", "--since", "tomorrow").code == 2
