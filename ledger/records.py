@@ -41,6 +41,8 @@ class Reason(StrEnum):
     FIXED = "fixed"  # tasks_fixed lists a re-parsed result under the same id
     KEPT = "kept"  # that result cannot be had; the earlier one is kept
     AUDITED = "audited"  # id_list names its completion time
+    PINGBACK = "pingback"  # the remote called our receiver: it is done
+    POSTBACK = "postback"  # the remote brought its result to our receiver
 
 
 class Band(StrEnum):
