@@ -39,9 +39,7 @@ def record(
 ) -> ArrivalOutcome:
     """Mark tasks as ready, then settle: a settlement of a task that becomes ready here expects it in `ready`."""
     rows = {one.task_id: one for one in arrivals}
-    moves = [
-        _move(task, rows[task.id], lag_ms) for task in known_of(database, rows) if task.state in AWAITED
-    ]
+    moves = [_move(task, rows[task.id], lag_ms) for task in known_of(database, rows) if task.state in AWAITED]
     apply(database, _ASSIGNMENTS, moves)
     return ArrivalOutcome(tuple(move.task_id for move in moves), settle(database, settlements))
 

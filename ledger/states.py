@@ -7,7 +7,8 @@ A task enters the ledger either as an intention of ours (`planned`) or as a fact
 that its result is durable here (`collected`), or that there will be none.
 
 *   `ready` needs a sign: a window showed the task, a GET by id brought its result, id_list named its
-    completion time, or the remote called our receiver (a pingback, or a postback with the result itself). A saturated window without it, an empty answer, an error or silence are no signs.
+    completion time, or the remote called our receiver (a pingback, or a postback with the result itself).
+    A saturated window without it, an empty answer, an error or silence are no signs.
 *   `collected` is written after the body is durable, never before. It can come back to `ready`: the remote
     re-parses tasks and lists them again under the same id (`tasks_fixed`).
 *   `delivered` belongs to postback tasks: done, and on no list, so the remote handed the result to the

@@ -76,7 +76,8 @@ def _settled(task: Candidate, answer: Answer, now: int, rules: Rules) -> Ruling:
     failed = answer.kind is AnswerKind.FAILED and task.state is State.POSTED
     origin = task if failed else replace(task, state=State.READY)
     end = answers.decide(origin, answer, now, rules)
-    assert isinstance(end, Settlement), "every kind that is believed is an end"
+    if not isinstance(end, Settlement):
+        return Ruling(Fate.UNUSABLE)
     if end.to is State.COLLECTED:
         end = replace(end, reason=Reason.POSTBACK)
     sign = Reason.POSTBACK if task.state in AWAITED and not failed else None
