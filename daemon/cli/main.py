@@ -11,7 +11,18 @@ from typing import TextIO
 
 import click
 
-from daemon.cli import adopting, changing, checking, copying, explaining, reading, recording, running, showing
+from daemon.cli import (
+    adopting,
+    changing,
+    checking,
+    copying,
+    explaining,
+    hooks,
+    reading,
+    recording,
+    running,
+    showing,
+)
 from daemon.cli.options import (
     BUG,
     DONE,
@@ -27,7 +38,7 @@ from daemon.cli.options import (
 from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Work": (running.run, recording.record, adopting.adopt),
+    "Work": (running.run, recording.record, adopting.adopt, hooks.webhook_url),
     "Look": (reading.status, reading.tasks, showing.show, explaining.explain, reading.alerts),
     "Act": (changing.prioritise, copying.export, changing.backup, checking.check),
     "Try": (running.demo, running.simulate),
