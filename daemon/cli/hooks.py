@@ -1,4 +1,4 @@
-"""`readyd webhook-url`: the URLs to put into task_post, and the one place that shows the secret. How the receiver is."""
+"""`readyd webhook-url`: the URLs to put into task_post, the one place that shows the secret; how the receiver is."""
 
 import json
 from typing import TYPE_CHECKING, Any
