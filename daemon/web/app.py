@@ -73,7 +73,7 @@ def build_app(door: Door) -> ASGIApp:
     async def post(request: Request) -> Response:
         return await _answered(door, request, "POST", lambda: _posted(door, inlet, request))
 
-    def elsewhere(_: Request, __: Exception) -> Response:
+    async def elsewhere(_: Request, __: Exception) -> Response:  # not async, it would cost a thread
         door.tally.add(Count.REFUSED)
         return _nothing_here()
 

@@ -60,6 +60,7 @@ class Front:
         self.app = build_app(self.door)
         self._problem: str | None = None
         self._since: int | None = None  # listening since, wall ms UTC
+        self.port: int | None = None  # where it listens now
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen until `stop`; whatever goes wrong is said and tried again."""
@@ -87,7 +88,7 @@ class Front:
             server.should_exit = True
             stopping.cancel()
             await serving
-        self._since = None
+        self._since = self.port = None
         self.say()
 
     async def _until(self, stop: asyncio.Event) -> None:
@@ -97,6 +98,7 @@ class Front:
 
     def _started(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
+        self.port = port
         self._problem, self._since = None, self._tools.now()
         self._tools.log.info(
             "webhook.listening",
