@@ -12,6 +12,7 @@ from daemon.dataforseo.catalogue import usual_variant
 from daemon.dataforseo.inflate import inflate, pack
 from daemon.dataforseo.wire import ResultAnswer, read_result
 from daemon.passes.collect import KINDS
+from daemon.passes.early import Early, Hint
 from daemon.passes.tools import Tools
 from daemon.policy import arrivals
 from daemon.policy.answers import Answer
@@ -19,7 +20,7 @@ from daemon.policy.arrivals import Fate, Ruling
 from daemon.standing import Standings
 from ledger.deliveries import Arrival
 from ledger.intake import ID_LENGTH
-from ledger.records import Body, Candidate, Settlement, State
+from ledger.records import Body, Candidate, Reason, Settlement, State
 
 GROUP = 30
 GROUP_BYTES = 8 * 1024 * 1024
@@ -79,6 +80,7 @@ class Receiver:
         self._group: list[_Waiting] = []
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._early = Early(tools, wake)
 
     async def pingback(self, task_id: str) -> Fate:
         """Take in that a task is done; return when that is durable.
@@ -107,6 +109,11 @@ class Receiver:
             self._timer = loop.call_later(WAIT_S, self.flush)
         return await waiting.fate
 
+    def close(self) -> None:
+        """Make everything in hand durable, and forget the hints."""
+        self.flush()
+        self._early.forget()
+
     def flush(self) -> None:
         """Make everything in hand durable now, and tell those who wait for it."""
         if self._timer is not None:
@@ -131,6 +138,9 @@ class Receiver:
         for one in group:
             if not one.fate.done():  # who waited may have run out of time
                 one.fate.set_result(fates[one.task_id])
+            if fates[one.task_id] is Fate.UNKNOWN:
+                reason = Reason.POSTBACK if one.postback else Reason.PINGBACK
+                self._early.remember(one.task_id, Hint(reason, one.at))
         if Fate.READY in fates.values():
             self._wake()
 

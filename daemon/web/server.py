@@ -74,7 +74,7 @@ class Front:
             except Exception as error:
                 self._tools.log.exception("webhook.bug")
                 self._failed(f"a bug in readyd: {error}")
-            self.receiver.flush()
+            self.receiver.close()
             if not stop.is_set():
                 await _wait(stop, AGAIN_S)
 

@@ -1,4 +1,4 @@
-"""Webhooks to the real receiver beside the real service, in virtual time: what arrives, what is lost, what comes twice."""
+"""Webhooks to the real receiver beside the real service, in virtual time: arriving, lost, doubled, early."""
 
 import asyncio
 import contextlib
@@ -82,7 +82,9 @@ def test_postbacks_bring_their_results_without_a_single_get(live: Live) -> None:
         assert {tuple(life.why(one)) for one in ids} == {("recorded", "postback", "postback")}
         for one in ids:
             task, truth = life.task(one), life.world.truth(one)
-            assert task.earliest_done_at <= truth.done_at < task.latest_done_at + SECOND, "id_list counts seconds"
+            assert task.earliest_done_at <= truth.done_at < task.latest_done_at + SECOND, (
+                "id_list counts seconds"
+            )
             assert task.settled_at - truth.done_at < 5 * SECOND
         assert not life.alerts("expiring")
 
@@ -98,7 +100,9 @@ def test_a_pingback_wakes_the_collector_at_once(live: Live) -> None:
         assert len(pinged) >= 30, "a look may come first"
         for one in pinged:
             task, truth = life.task(one), life.world.truth(one)
-            assert task.earliest_done_at <= truth.done_at < task.latest_done_at + SECOND, "id_list counts seconds"
+            assert task.earliest_done_at <= truth.done_at < task.latest_done_at + SECOND, (
+                "id_list counts seconds"
+            )
             assert task.latest_done_at - truth.done_at < 2 * SECOND, "exact at its late end"
             assert task.settled_at - truth.done_at < 10 * SECOND
 
@@ -151,7 +155,9 @@ def test_webhooks_lost_and_doubled_at_random_bring_everything_home_once(live: Li
         assert totals["accepted"] > 40
         assert totals["replayed"] > 5
 
-    live(story, faults=Faults.only(webhook_lost=0.3, webhook_twice=0.3, fails=0.1, no_results=0.1, partial=0.1))
+    live(
+        story, faults=Faults.only(webhook_lost=0.3, webhook_twice=0.3, fails=0.1, no_results=0.1, partial=0.1)
+    )
 
 
 def test_a_replay_changes_nothing_whatever_it_holds(live: Live) -> None:
@@ -257,16 +263,33 @@ def test_a_postback_of_a_failed_task_ends_it_with_its_code(live: Live) -> None:
     live(story, faults=Faults.only(fails=1.0))
 
 
-def test_a_postback_before_its_task_is_recorded_costs_a_get_and_no_result(live: Live) -> None:
+@pytest.mark.parametrize("verb", ["ping", "post"])
+def test_a_webhook_before_its_task_is_recorded_is_remembered(live: Live, verb: str) -> None:
     async def story(life: Any) -> None:
         async with receiving(life) as way:
-            fields = {"keyword": "k", "postback_url": way.url("post"), **POSTBACKS}
-            answer = life.world.post("serp/google/organic", [fields])
+            fields = {"keyword": "k", f"{verb}back_url": way.url(verb)}
+            answer = life.world.post("serp/google/organic", [{**fields, "postback_data": "advanced"}])
             await life.until(lambda: bool(way.answers), within=HOUR)
             assert way.answers == [200]
             assert way.front.door.tally.totals() == {"unknown": 1}
-            life.ledger.record_posted(answer)
-            await life.until_settled(within=3 * HOUR)
-        assert set(life.states()) <= {State.COLLECTED, State.DELIVERED}
+            (one,) = life.ledger.record_posted(answer).accepted
+            await life.sleep(8 * SECOND)
+            assert life.why(one) == ["recorded", f"{verb}back", "fetched"]
+            assert not way.front.receiver._early._hints
+
+    live(story)
+
+
+def test_hints_about_tasks_that_never_come_are_forgotten_after_an_hour(live: Live) -> None:
+    async def story(life: Any) -> None:
+        async with receiving(life) as way:
+            for number in range(3):
+                assert (
+                    await way.send("GET", way.url("ping").replace("$id", f"theirs-{number}"), b"", {}) == 200
+                )
+            assert len(way.front.receiver._early._hints) == 3
+            await life.sleep(HOUR + MINUTE)
+            assert not way.front.receiver._early._hints
+            assert way.front.receiver._early._timer is None
 
     live(story)

@@ -132,7 +132,7 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
             ledger=path, base_url="https://simulator.invalid", login="me", password=Secret("pass word")
         )
         tools = build_tools(settings, ledger, SystemClock())
-        wanted = Webhook(listen="127.0.0.1:0", secret_file=file, **webhook)
+        wanted = Webhook(**{"listen": "127.0.0.1:0", "secret_file": file, **webhook})
         front = Front(tools, wanted, lambda: None, limits=replace(Limits(), **(limits or {})))
         return Stage(ledger, front, file, log)
 

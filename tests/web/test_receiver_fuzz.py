@@ -20,7 +20,17 @@ KNOWN = 40
 Build = Callable[..., Any]
 
 DEEP = (b"[" * 200_000, b'{"tasks":' * 50_000, b'{"tasks":[{"id":"ID","result":' + b"[" * 100_000)
-ODD = (b"", b"null", b"[]", b"{}", b"<html>", b'{"tasks":null}', b'{"tasks":[null]}', b'{"tasks":{}}', b"\xff\xfe")
+ODD = (
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"<html>",
+    b'{"tasks":null}',
+    b'{"tasks":[null]}',
+    b'{"tasks":{}}',
+    b"\xff\xfe",
+)
 
 
 @dataclass
@@ -65,7 +75,9 @@ class Maker:
     def a_secret(self) -> str:
         secret, place = self.secret, self.dice.randrange(43)
         near = secret[:place] + self.dice.choice("abcXYZ012-_") + secret[place + 1 :]
-        return self.dice.choice([near if near != secret else "x", secret[:place], secret * 2, "%2e%2e", self.junk(43)])
+        return self.dice.choice(
+            [near if near != secret else "x", secret[:place], secret * 2, "%2e%2e", self.junk(43)]
+        )
 
     def junk(self, most: int) -> str:
         return "".join(self.dice.choice("abz019-_~%25&=+;:@!") for _ in range(self.dice.randrange(most)))
@@ -73,7 +85,16 @@ class Maker:
     def bent(self, url: str) -> str:
         dice, place = self.dice, self.dice.randrange(1, len(url))
         return dice.choice(
-            [url[:place], url[:place] + "/" + url[place:], "/" + url, url + url, url.upper(), f"/x{url}", "/", "/%"]
+            [
+                url[:place],
+                url[:place] + "/" + url[place:],
+                "/" + url,
+                url + url,
+                url.upper(),
+                f"/x{url}",
+                "/",
+                "/%",
+            ]
         )
 
     def a_body(self, one: str) -> bytes:
