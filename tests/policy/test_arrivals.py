@@ -1,6 +1,7 @@
 """What a webhook is worth: good news and the remote's verdict, never a wait, a loss or a second result."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -83,6 +84,12 @@ def test_no_postback_postpones_loses_or_repeats(
         assert ruling.fate is (Fate.REPLAYED if state is State.READY else Fate.READY)
     if ruling.sign:
         assert State.READY in TRANSITIONS[state]
+
+
+@pytest.mark.parametrize("more", [{"verify": True}, {"edition": 2}])
+def test_with_verify_and_after_a_re_parse_a_postback_is_only_a_sign(more: dict[str, Any]) -> None:
+    assert postback(state=State.POSTED, **more) == Ruling(Fate.READY, Reason.POSTBACK)
+    assert postback(state=State.READY, **more) == Ruling(Fate.REPLAYED)
 
 
 @pytest.mark.parametrize("state", State)

@@ -12,6 +12,7 @@ import pytest
 
 from daemon.web import secrets
 from ledger.records import State
+from ledger.times import wall_clock_ms
 
 Build = Callable[..., Any]
 
@@ -211,3 +212,21 @@ def test_a_task_without_a_webhook_of_its_own_takes_one_all_the_same(stage: Build
     asyncio.run(main())
     assert [here.tasks()[one].state for one in ids] == [State.READY, State.COLLECTED]
     assert json.loads(gzip.decompress(here.body(ids[1]))) == wire.envelope(ids[1])
+
+
+def test_an_earlier_result_sent_again_after_a_re_parse_is_not_taken_for_the_new_one(
+    stage: Build, wire: Any
+) -> None:
+    here = stage()
+    (one,) = here.post(1, postback_url="x")
+    body = wire.packed(wire.envelope(one))
+
+    async def main() -> None:
+        async with here.client() as client:
+            assert (await client.post(here.url("post", one), content=body)).status_code == 200
+            assert here.ledger.record_fixed([one], wall_clock_ms()) == (one,)
+            assert (await client.post(here.url("post", one), content=body)).status_code == 200
+
+    asyncio.run(main())
+    assert here.tasks()[one].state is State.READY, "a GET will bring the new one"
+    assert (here.counts(), here.stored()) == ({"accepted": 1, "replayed": 1}, 1)
