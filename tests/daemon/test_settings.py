@@ -28,6 +28,7 @@ WRITTEN = {
     "pace.normal_s": ("120.5", 120_500),
     "pace.on_page_s": ("600", 600_000),
     "pace.saturated_s": ("5", 5_000),
+    "pace.fixed_s": ("7200", 7_200_000),
     "alerts.expiring_h": ("40", 144_000_000),
     "alerts.urgent_h": ("10", 36_000_000),
     "alerts.critical_h": ("2", 7_200_000),
