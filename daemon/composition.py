@@ -1,6 +1,8 @@
 """Builds what a pass works with, from settings: the one place that knows which part goes where."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -13,8 +15,12 @@ from daemon.passes.postbox import Postbox
 from daemon.passes.tools import Tools
 from daemon.policy.budget import Limit, Limiter
 from daemon.settings import Settings
+from daemon.settings_webhook import Webhook
 from daemon.standing import scopes
 from ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from daemon.web.server import Front
 
 MINUTE_MS = 60_000
 GENERAL_LIMIT = 2_000
@@ -78,3 +84,18 @@ def _audit_budget(ledger: Ledger, clock: Clock, share: float, by_hand: float | N
     ahead = [ticks for _ in ledger.audits.calls_since(now + MINUTE_MS).calls]
     own = None if by_hand is None else Limiter(limit, share * by_hand, even=False)
     return AuditBudget(ledger.audits, clock, Limiter(limit, share, ahead, even=by_hand is None), own)
+
+
+def build_front(tools: Tools, webhook: Webhook | None, wake: Callable[[], None]) -> "Front | None":
+    """Build the receiver of webhooks, if one is wanted; `wake` is told when there is something to fetch.
+
+    Raises:
+        SettingsError: it has no secret that it can use.
+    """
+    if webhook is None or webhook.listen is None:
+        return None
+    from daemon.web.limits import Limits  # noqa: PLC0415  uvicorn takes time and memory, and most do not need it
+    from daemon.web.server import Front  # noqa: PLC0415
+
+    limits = replace(Limits(), inflated_bytes=tools.client.caps.inflated_bytes)
+    return Front(tools, webhook, wake, limits=limits)

@@ -19,7 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from daemon import logs
 from daemon.clock import SystemClock
-from daemon.composition import build_tools
+from daemon.composition import build_front, build_tools
 from daemon.notify import Notifier
 from daemon.passes import account, audit, clock_step, fixed, lookup, maintain, post, reconcile, review
 from daemon.passes.collect import Collector
@@ -28,6 +28,7 @@ from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
 from daemon.settings import Settings
+from daemon.settings_webhook import Webhook
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
 from ledger.store import Ledger
@@ -106,11 +107,18 @@ class Loop:
 class Service:
     """Wires passes to ticks, signals and systemd, and ends them cleanly."""
 
-    def __init__(self, tools: Tools, *, lanes: int, notifier: Notifier | None = None) -> None:
-        """Prepare the loops; nothing runs yet."""
+    def __init__(
+        self, tools: Tools, *, lanes: int, notifier: Notifier | None = None, webhook: Webhook | None = None
+    ) -> None:
+        """Prepare the loops, and the receiver when `webhook` wants one; nothing runs yet.
+
+        Raises:
+            SettingsError: the receiver has no secret that it can use.
+        """
         self.tools = tools
         self.stop = asyncio.Event()
         self.collector = Collector(tools, lanes=lanes)
+        self.front = build_front(tools, webhook, self.collector.refresh)
         self._notifier = notifier or Notifier({})
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
@@ -144,6 +152,8 @@ class Service:
         self._begin_targets()
         loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
         loops.append(asyncio.create_task(self._collect()))
+        if self.front is not None:
+            loops.append(asyncio.create_task(self.front.run(self.stop)))
         self._record_start()
         self._notifier.ready()
         try:
@@ -353,7 +363,10 @@ def run(settings: Settings, *, once: bool = False) -> int:
 
 async def _run(settings: Settings, ledger: Ledger, *, once: bool) -> int:
     service = Service(
-        build_tools(settings, ledger, SystemClock()), lanes=settings.lanes, notifier=Notifier(os.environ)
+        build_tools(settings, ledger, SystemClock()),
+        lanes=settings.lanes,
+        notifier=Notifier(os.environ),
+        webhook=None if once else settings.webhook,
     )
     stop_on_signals(service)
     if once:

@@ -8,6 +8,7 @@ never from a flag (everybody can list those) nor from the TOML file (people shar
 import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from daemon import settings_rules, settings_targets
@@ -28,6 +29,7 @@ from daemon.settings_sources import (
     from_flags,
     read_document,
 )
+from daemon.settings_webhook import CREDENTIAL, Webhook
 
 DEFAULT_CONFIG = Path("/etc/readyd/readyd.toml")
 DOCUMENTED_LISTS_A_MINUTE = 20
@@ -57,6 +59,7 @@ class Settings:
     rules: Rules = field(default_factory=Rules)
     variants: tuple[VariantRule, ...] = ()
     targets: tuple[TargetRule, ...] = ()  # where results are handed over to
+    webhook: Webhook = field(default_factory=Webhook)
     warnings: tuple[str, ...] = ()  # sentences for people: allowed, but hardly meant
     sources: Mapping[str, str] = field(default_factory=dict)  # key -> where its value comes from
 
@@ -90,7 +93,12 @@ class Settings:
 
     def _written(self, name: str) -> str:
         key = KEYS[name]
-        value = getattr(self.rules, key.rule) / key.unit_ms if key.rule else getattr(self, name)
+        if key.webhook:
+            value = getattr(self.webhook, key.webhook)
+        else:
+            value = getattr(self.rules, key.rule) / key.unit_ms if key.rule else getattr(self, name)
+        if isinstance(value, tuple):
+            return ", ".join(value) or "not set"
         if value is None:
             return "what the account allows" if name == "general_limit" else "not set"
         return f"{value:g}" if isinstance(value, float) else str(value)
@@ -118,12 +126,13 @@ def load(
         found[name] = Found(absolute(found[name].value, environ), found[name].source)
     found |= credentials(environ, found)
     lists = {name: Found(document[name], f"in {file}") for name in LISTS if name in document}
-    values = {name: one.value for name, one in found.items() if name not in KEYS or not KEYS[name].rule}
+    scalar = {name: one.value for name, one in found.items() if name not in KEYS or "." not in name}
     settings = Settings(
-        **values,
+        **scalar,
         rules=_rules(found, lists),
         variants=settings_rules.variant_rules(*lists.get("variant", ([], ""))),
         targets=settings_targets.target_rules(*lists.get("target", ([], ""))),
+        webhook=_webhook(found, environ),
         sources={name: one.source for name, one in {**found, **lists}.items()},
     )
     _check_together(settings)
@@ -142,6 +151,12 @@ def _rules(found: Mapping[str, Found], lists: Mapping[str, Found]) -> Rules:
         priority_rules=settings_rules.priority_rules(*lists.get("priority", ([], ""))),
         adopt_rules=settings_rules.adopt_rules(*lists.get("adopt", ([], ""))),
     )
+
+
+def _webhook(found: Mapping[str, Found], environ: Mapping[str, str]) -> Webhook:
+    fields = {key.webhook: found[name].value for name, key in KEYS.items() if key.webhook and name in found}
+    credential = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / CREDENTIAL
+    return replace(Webhook(), **fields, credential=credential if credential.is_file() else None)
 
 
 def _check_together(settings: Settings) -> None:
@@ -181,6 +196,18 @@ def _warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         said.append(settings.password_trouble)
     if settings.password_file and (exposed := exposure(settings.password_file)):
         said.append(exposed)
+    return said + _webhook_warnings(settings.webhook)
+
+
+def _webhook_warnings(webhook: Webhook) -> list[str]:
+    said = []
+    if webhook.secret_file and (exposed := exposure(webhook.secret_file)):
+        said.append(exposed)
+    if webhook.listen and not ip_address(webhook.address()[0]).is_loopback:
+        said.append(
+            f"webhook.listen is {webhook.listen!r}, which others can reach without TLS, and the secret travels in"
+            " the URL: listen on 127.0.0.1 behind a proxy that speaks https"
+        )
     return said
 
 

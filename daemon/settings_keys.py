@@ -1,7 +1,9 @@
 """Every scalar key of the configuration: its name, its type, what is allowed. Reads nothing."""
 
 import difflib
+import ipaddress
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +13,7 @@ from daemon import logs
 from daemon.dataforseo.addresses import holds_credentials, is_base_url
 from daemon.policy.rules import Rules
 from daemon.settings_secret import SettingsError
+from daemon.web import sources
 
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 _SHOWN = 80
@@ -26,6 +29,9 @@ class Kind(StrEnum):
     WHOLE = "a whole number"
     NUMBER = "a number"
     CHOICE = "one of"
+    LISTEN = "an address and a port, such as 127.0.0.1:8470"
+    SOURCES = "addresses or networks, or the name dataforseo for its own"
+    SWITCH = "true or false"
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Key:
     choices: tuple[str, ...] = ()
     rule: str | None = None  # the field of Rules it sets, in ms
     unit_ms: int = 1
+    webhook: str | None = None  # the field of Webhook it sets
 
     @property
     def variable(self) -> str:
@@ -124,6 +131,33 @@ def _path(_: Key, value: object) -> Path | None:
     return Path(value) if str(value).strip() and str(value).isprintable() else None
 
 
+def _listen(key: Key, value: object) -> str | None:
+    host, _, port = (_text(key, value) or "").rpartition(":")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65_535:
+        return None
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]") if "[" in host else host)
+    except ValueError:
+        return None
+    return str(value) if ("[" in host) == (":" in host) else None
+
+
+def _sources(_: Key, value: object) -> tuple[str, ...] | None:
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(one, str) for one in words):
+        return None
+    words = tuple(one.strip() for one in words if one.strip())
+    try:
+        sources.networks(words)
+    except ValueError:
+        return None
+    return words
+
+
+def _switch(_: Key, value: object) -> bool | None:
+    return {"true": True, "false": False}.get(str(value).lower()) if isinstance(value, bool | str) else None
+
+
 def _url(key: Key, value: object) -> str | None:
     text = _text(key, value)
     if text is None or not is_base_url(text) or holds_credentials(text):
@@ -139,6 +173,9 @@ _READERS = {
     Kind.WHOLE: _number,
     Kind.NUMBER: _number,
     Kind.CHOICE: _choice,
+    Kind.LISTEN: _listen,
+    Kind.SOURCES: _sources,
+    Kind.SWITCH: _switch,
 }
 
 
@@ -175,6 +212,12 @@ _ALL = (
     _rule("alerts.repeat_h", "alert_repeat_ms", 720, "between repetitions of an open alert"),
     _rule("alerts.quiet_min", "quiet_ms", 1_440, "a condition must be gone for, to close"),
     _rule("alerts.poll_stale_min", "poll_stale_ms", 1_440, "without a list until it is an alert"),
+    Key("webhook.listen", Kind.LISTEN, "where webhooks are received; unset: nowhere", webhook="listen"),
+    Key("webhook.public_url", Kind.URL, "what the internet calls the receiver", webhook="public_url"),
+    Key("webhook.secret_file", Kind.PATH, "file of the webhook secrets, one a line", webhook="secret_file"),
+    Key("webhook.allow", Kind.SOURCES, "who may call; unset: everybody with the secret", (), webhook="allow"),
+    Key("webhook.proxy", Kind.SOURCES, "whose X-Forwarded-For is believed", (), webhook="proxy"),
+    Key("webhook.verify", Kind.SWITCH, "fetch by id what a postback brings", False, webhook="verify"),
 )
 
 KEYS = {key.name: key for key in _ALL}

@@ -80,7 +80,7 @@ def record(
         database, [_newcomer(one, window.at) for one in adopted if one.function], Reason.ADOPTED, window.at
     )
     rows = {one.task_id: one for one in (*adopted, *sightings)}
-    known = _known(database, rows)
+    known = known_of(database, rows)
     clear_at = database.one("select clear_at from look where listing = ?", [window.listing])
     moves = [
         _move(task, rows[task.id], earliest_done_at(task, clear_at, lag_ms, window.at), window.at)
@@ -110,7 +110,8 @@ def _newcomer(sighting: Sighting, at: int) -> NewTask:
     )
 
 
-def _known(database: LedgerDatabase, ids: Iterable[str]) -> list[Known]:
+def known_of(database: LedgerDatabase, ids: Iterable[str]) -> list[Known]:
+    """Look up what the completion interval of many tasks needs; unknown ids are absent."""
     found = database.rows(_KNOWN, [ids_json(list(ids))])
     return [Known(task_id, State(state), Webhook(webhook), *rest) for task_id, state, webhook, *rest in found]
 

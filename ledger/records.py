@@ -50,6 +50,8 @@ class Reason(StrEnum):
     FOUND = "found"  # the answer was lost, and the remote shows a task with its key
     ABSENT = "absent"  # the answer was lost, and id_list proves that the remote never got it
     REPOSTED = "reposted"  # a person says that the remote never got it
+    PINGBACK = "pingback"  # the remote called our receiver: it is done
+    POSTBACK = "postback"  # the remote brought its result to our receiver
 
 
 class Band(StrEnum):

@@ -6,15 +6,17 @@ A task enters the ledger either as an intention of ours (`planned`) or as a fact
 (`posted`: the remote gave it an id). From then on three things can be learned: that it is done (`ready`),
 that its result is durable here (`collected`), or that there will be none.
 
-*   `ready` needs a sign: a window showed the task, a GET by id brought its result, or id_list named its
-    completion time. A saturated window without it, an empty answer, an error or silence are no signs.
+*   `ready` needs a sign: a window showed the task, a GET by id brought its result, id_list named its
+    completion time, or the remote called our receiver (a pingback, or a postback with the result itself).
+    A saturated window without it, an empty answer, an error or silence are no signs.
 *   `collected` is written after the body is durable, never before. It can come back to `ready`: the remote
     re-parses tasks and lists them again under the same id (`tasks_fixed`).
 *   `delivered` belongs to postback tasks: done, and on no list, so the remote handed the result to the
     server that the poster named. A list that shows such a task later refutes it: back to `ready`. So does a
-    re-parse: the delivered result is no longer the newest one.
+    re-parse: the delivered result is no longer the newest one. (A postback that came to our own receiver makes
+    its task `collected`.)
 *   `failed` is the remote's word about the task itself. `lost` needs proof: 40403, or 40401 after a grace
-    period. A later sighting refutes the proof, so `lost` can come back to `ready` too.
+    period. A later sighting, or a webhook, refutes the proof, so `lost` can come back to `ready` too.
 *   `rejected` tasks never got an id. `failed` and `rejected` are final.
 
 Every move is made from the state that was read, with its reason, in the transaction that stores its evidence.

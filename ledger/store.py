@@ -16,6 +16,8 @@ from ledger.bodies import Bodies, directory_of, require_known
 from ledger.changes import Changes
 from ledger.connection import Connection
 from ledger.database import DRIVER_VERSION, LedgerDatabase
+from ledger.deliveries import Arrival, ArrivalOutcome
+from ledger.deliveries import record as record_arrivals
 from ledger.engine import Engine, Version
 from ledger.evidence import AuditOutcome, Page
 from ledger.evidence import record as record_page
@@ -235,6 +237,19 @@ class Ledger:
         """
         with self._connection.writing() as database:
             return settling.settle(database, settlements)
+
+    def record_arrivals(
+        self, arrivals: Sequence[Arrival], settlements: Sequence[Settlement], *, lag_ms: int
+    ) -> ArrivalOutcome:
+        """Write what webhooks told: tasks that became ready, and of these the ends of those whose result came along.
+
+        Bodies must be durable before (`save_bodies`). `lag_ms` is how far a list may lag behind.
+
+        Raises:
+            LedgerError: nothing of it was written; after a LedgerWriteError read the tasks again.
+        """
+        with self._connection.writing() as database:
+            return record_arrivals(database, arrivals, settlements, lag_ms)
 
     def postpone(self, postponements: Sequence[Postponement]) -> None:
         """Keep when to ask again; no state changes."""

@@ -65,6 +65,14 @@ class TaskTable:
             found = database.rows(_CANDIDATES_GIVEN, [rows.ids_json(ids)])
             return {row[0]: rows.candidate(row) for row in found}
 
+    def candidates_of(self, ids: Sequence[str]) -> dict[str, Candidate]:
+        """Look up many ids at once, whatever state their tasks are in; unknown ids are absent."""
+        with self._connection.reading() as database:
+            found = database.rows(
+                f"select {rows.CANDIDATE_COLUMNS} from task where {_GIVEN}", [rows.ids_json(ids)]
+            )
+            return {one.id: one for one in map(rows.candidate, found)}
+
     def blocked(self) -> list[Candidate]:
         """Return every outstanding task that is marked as blocked."""
         return self._candidates("blocked_at is not null")

@@ -30,6 +30,8 @@ EVIDENCE = {
     "failed delivery": "a list of Tasks Ready showed it, so the delivery to the postback server failed",
     "answered": "a GET by id found it done, before any list showed it",
     "audited": "id_list named its completion time, before any list showed it",
+    "pingback": "a pingback came to the receiver: it is done",
+    "postback": "a postback came to the receiver",
     "fetched": "its result was fetched and is durable",
     "no results": "it was fetched and is done without results (40102)",
     "partial": "it was fetched; beside an error code there is data, and data is kept",

@@ -18,6 +18,7 @@ from daemon.cli import (
     copying,
     explaining,
     handing,
+    hooks,
     posting,
     reading,
     recording,
@@ -40,7 +41,7 @@ from daemon.cli.options import (
 from daemon.cli.render import say
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Work": (running.run, posting.post, recording.record, adopting.adopt),
+    "Work": (running.run, posting.post, recording.record, adopting.adopt, hooks.webhook_url),
     "Look": (
         reading.status,
         reading.tasks,

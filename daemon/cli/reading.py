@@ -35,7 +35,7 @@ def status(shared: Shared, as_json: bool) -> int:
     Exits with 1 when an alert is critical, or when nobody reads the lists although tasks are outstanding; with 0
     otherwise.
     """
-    from daemon.cli import plain, telling
+    from daemon.cli import hooks, plain, telling
     from daemon.cli.presence import presence
     from daemon.cli.survey import survey
 
@@ -43,6 +43,7 @@ def status(shared: Shared, as_json: bool) -> int:
         here = presence(settings.ledger)
         seen = survey(reader, settings, now, running=here is not None)
         engine = reader.engine
+        webhook = hooks.receiver(settings, reader.fact("webhook"), running=here is not None)
     if as_json:
         about = {
             "at": now,
@@ -53,10 +54,11 @@ def status(shared: Shared, as_json: bool) -> int:
                 "pid": here.pid if here else None,
                 "since": here.since if here else None,
             },
+            "webhook": webhook,
         }
         write_json({**about, **plain.survey(seen)})
     else:
-        telling.status(shared.screen(), seen, here, engine, settings.ledger, now)
+        telling.status(shared.screen(), seen, here, engine, settings.ledger, now, webhook)
     return ATTENTION if seen.problems else DONE
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from daemon.cli import words
+from daemon.cli import hooks, words
 from daemon.cli.layout import Cell, Column
 from daemon.cli.render import Screen, worded
 from ledger.records import Alert, Band, State, Task
@@ -33,7 +33,13 @@ TASK_COLUMNS = (
 
 
 def status(
-    screen: Screen, seen: "Survey", here: "Presence | None", engine: "Engine", ledger: Path, now: int
+    screen: Screen,
+    seen: "Survey",
+    here: "Presence | None",
+    engine: "Engine",
+    ledger: Path,
+    now: int,
+    webhook: dict[str, Any] | None = None,
 ) -> None:
     """Tell the whole ledger at a glance."""
     for problem in seen.problems:
@@ -45,6 +51,8 @@ def status(
     )
     if engine.warning:
         _fact(screen, "", Cell(engine.warning, "yellow"))
+    if webhook is not None:
+        _fact(screen, "webhook", hooks.sentence(webhook, now))
     _fact(screen, "lists", f"last read {words.ago(seen.last_list_at, now)}")
     _fact(
         screen,

@@ -85,6 +85,11 @@ class Client:
         self._large = asyncio.Lock()  # held by the one large body that is coming in
         self._lanes = Lanes(lanes, self._build)
 
+    @property
+    def caps(self) -> Caps:
+        """How long calls may take, and how large bodies may be."""
+        return self._caps
+
     def __repr__(self) -> str:
         """Name the remote, and never the credentials."""
         return f"Client({self._base_url!r})"

@@ -74,8 +74,10 @@ def read_listing(body: bytes, listing: Listing) -> ListingAnswer:
     return ListingAnswer(code, message, tuple(rows), len(raws), few([*problems, *oddities]))
 
 
-def read_result(body: bytes, task_id: str) -> ResultAnswer:
+def read_result(body: bytes, task_id: str, *, delivered: bool = False) -> ResultAnswer:
     """Read the answer of a GET by id: what it says of the task that was asked for, and of no other.
+
+    `delivered`: a postback, which is the same JSON (docs), but may name the call that asked for it.
 
     Raises:
         Garbled: this is no answer, or it is about another task.
@@ -88,7 +90,7 @@ def read_result(body: bytes, task_id: str) -> ResultAnswer:
         return _without_element(call, about)
     has_result = _has_result(element.result)
     code, message = _word_of(call, element, has_result=has_result)
-    if element.segments and element.segments[-1] in _OTHER_CALLS:
+    if element.segments and element.segments[-1] in _OTHER_CALLS - ({"task_post"} if delivered else set()):
         raise Garbled(f"{about} answers {element.segments[-1]}, not a GET by id; nothing was stored", code)
     kind = _kind(code, has_result=has_result)
     if kind is Kind.OK and b'"crawl_progress"' in body:

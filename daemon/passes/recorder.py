@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, decide
 from ledger.records import Body, Candidate, Postponement, Reason, Settled, Settlement, State
+from ledger.states import OUTSTANDING
 
 GROUP = 30
 """Results that share a commit; more would only make a crash dearer."""
@@ -65,6 +66,8 @@ class Recorder:
         # settlement would be refused and the result fetched a second time.
         known = ledger.tasks.settled_of([one.task.id for one in group])
         found = [(one, known.get(one.task.id, Settled(one.task.state, None, 1))) for one in group]
+        # And a postback may have brought its result meanwhile: the first one that is durable stays.
+        found = [(one, here) for one, here in found if here.state in OUTSTANDING]
         # The edition grows only when a task is brought back: fetched again after a crash, a result replaces its own
         # first copy, and never the edition before.
         kept = [replace(one.body, edition=here.edition) for one, here in found if one.body is not None]

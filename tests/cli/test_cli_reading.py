@@ -46,6 +46,7 @@ def test_status_keys_are_stable(readyd: Run, book: Any) -> None:
         "ledger",
         "engine",
         "daemon",
+        "webhook",
         "healthy",
         "problems",
         "functions",

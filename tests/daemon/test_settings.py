@@ -36,12 +36,20 @@ WRITTEN = {
     "alerts.repeat_h": ("1.5", 5_400_000),
     "alerts.quiet_min": ("7", 420_000),
     "alerts.poll_stale_min": ("15", 900_000),
+    "webhook.listen": ("127.0.0.1:8470", "127.0.0.1:8470"),
+    "webhook.public_url": ("https://hooks.example.com/in/", "https://hooks.example.com/in"),
+    "webhook.secret_file": ("/srv/readyd/hook", Path("/srv/readyd/hook")),
+    "webhook.allow": ("dataforseo, 10.0.0.0/8", ("dataforseo", "10.0.0.0/8")),
+    "webhook.proxy": ("127.0.0.1", ("127.0.0.1",)),
+    "webhook.verify": ("true", True),
 }
 """For each key: what a user writes, and what a part that uses it gets."""
 
 
 def value_of(loaded: Settings, name: str) -> object:
-    rule = KEYS[name].rule
+    rule, webhook = KEYS[name].rule, KEYS[name].webhook
+    if webhook:
+        return getattr(loaded.webhook, webhook)
     return getattr(loaded.rules, rule) if rule else getattr(loaded, name)
 
 
