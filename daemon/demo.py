@@ -15,6 +15,7 @@ from pathlib import Path
 from daemon import logs, scenario, virtual
 from daemon.composition import build_tools
 from daemon.demo_records import DemoFrame, DemoSummary
+from daemon.demo_recovery import Recovery
 from daemon.policy.rules import PriorityRule, Rules
 from daemon.scenario import HOUR_MS, Order
 from daemon.service import Service
@@ -55,6 +56,7 @@ class Stage:
     orders: list[Order]
     progress: Callable[[DemoFrame], None]
     tail: "_Tail"
+    recovery: Recovery
     gets: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=2))
 
 
@@ -77,26 +79,34 @@ def run(seed: int, ledger: Path, progress: Callable[[DemoFrame], None]) -> DemoS
         LedgerError: there is a ledger at that path that cannot be used.
     """
     began = time.perf_counter()
-    world, hours = virtual.run(lambda: _play(seed, ledger, progress), start=START)
+    recovery, hours = virtual.run(lambda: _play(seed, ledger, progress), start=START)
     with Reader.open(ledger) as reader:
-        return _summary(reader, world, hours, time.perf_counter() - began, ledger)
+        return _summary(reader, recovery, hours, time.perf_counter() - began, ledger)
 
 
-async def _play(seed: int, path: Path, progress: Callable[[DemoFrame], None]) -> tuple[World, float]:
+async def _play(seed: int, path: Path, progress: Callable[[DemoFrame], None]) -> tuple[Recovery, float]:
     clock = VirtualClock()
     world = World(clock.now, seed=seed, faults=Faults.default())
     transport = SimulatedTransport(world, latency_s=LATENCY_S, seed=seed)
-    for cut in (scenario.SHORT_CUT_H, scenario.OUTAGE_H):
-        transport.outage(*(START + round(hour * HOUR_MS) for hour in cut))
+    outage = _instants(scenario.OUTAGE_H)
+    for start, end in (_instants(scenario.SHORT_CUT_H), outage):
+        transport.outage(start, end)
     transport.error_hour(*(START + hour * HOUR_MS for hour in scenario.ERRORS_H))
     with Ledger.open(path) as ledger, Reader.open(path) as reader:
         tail = _Tail()
         logs.configure(stream=tail, environ={}, level="info", format="console")
         tools = build_tools(_settings(path), ledger, clock, transport=lambda: transport)
         service = Service(tools, lanes=30)
-        stage = Stage(world, transport, ledger, reader, service, scenario.story(seed, START), progress, tail)
+        recovery = Recovery(world, reader, *outage)
+        story = scenario.story(seed, START)
+        stage = Stage(world, transport, ledger, reader, service, story, progress, tail, recovery)
         await _perform(stage, seed)
-        return world, (clock.now() - START) / HOUR_MS
+        return recovery, (clock.now() - START) / HOUR_MS
+
+
+def _instants(hours: tuple[float, float]) -> tuple[int, int]:
+    start, end = (START + round(hour * HOUR_MS) for hour in hours)
+    return start, end
 
 
 def _settings(path: Path) -> Settings:
@@ -113,7 +123,7 @@ def _settings(path: Path) -> Settings:
 async def _perform(stage: Stage, seed: int) -> None:
     courier = Courier(stage.world, _receiver(seed))
     playing = asyncio.create_task(stage.service.run())
-    others = [asyncio.create_task(courier.run()), asyncio.create_task(_show(stage))]
+    others = [asyncio.create_task(one) for one in (courier.run(), _show(stage), stage.recovery.watch())]
     try:
         await _post(stage)
         await _until_home(stage)
@@ -123,6 +133,7 @@ async def _perform(stage: Stage, seed: int) -> None:
         for other in others:
             other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+    stage.recovery.look()
     stage.progress(_frame(stage))
 
 
@@ -188,8 +199,8 @@ def _counts(stage: Stage) -> dict[str, dict[str, int]]:
     }
 
 
-def _summary(reader: Reader, world: World, hours: float, wall_s: float, path: Path) -> DemoSummary:
-    seen, states = world.counts(), _by_state(reader)
+def _summary(reader: Reader, recovery: Recovery, hours: float, wall_s: float, path: Path) -> DemoSummary:
+    seen, states = recovery.world.counts(), _by_state(reader)
     alerts = reader.alerts(closed=True, limit=100_000)
     totals = reader.totals()
     return DemoSummary(
@@ -206,6 +217,9 @@ def _summary(reader: Reader, world: World, hours: float, wall_s: float, path: Pa
         gets=seen["gets"],
         throttled=seen["throttled"],
         window_saturated_times=seen["window_saturated_times"],
+        done_in_outage=recovery.done,
+        done_in_outage_exact=recovery.exact,
+        exact_after_outage_min=recovery.minutes,
         alerts_opened=len(alerts),
         alerts_closed=sum(one.closed_at is not None for one in alerts),
         important_wait_mean_s=_seconds(totals.important_wait_mean_ms),

@@ -36,6 +36,11 @@ class DemoSummary:
     gets: int
     throttled: int
     window_saturated_times: int
+    done_in_outage: int  # tasks completed while the network was gone
+    done_in_outage_exact: int  # of these, tasks whose exact completion time the ledger knows, to the second
+    exact_after_outage_min: (
+        float | None
+    )  # simulated minutes from its end until all were known; None: some never were
     alerts_opened: int
     alerts_closed: int
     important_wait_mean_s: float | None  # None: no such task was collected

@@ -17,6 +17,7 @@ from daemon.cli.layout import Cell, Column, aligned, cells, fit, shorten
 from daemon.cli.options import Shared
 from daemon.cli.render import STYLES, Screen
 from daemon.demo_records import DemoFrame, DemoSummary
+from ledger.times import MINUTE_MS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -176,6 +177,7 @@ def tell(screen: Screen, summary: DemoSummary) -> None:
             "lists",
             f"{summary.window_saturated_times:,} times full, {summary.foreign_collected:,} foreign tasks collected",
         ),
+        ("outage", _recovered(summary)),
         ("alerts", f"{summary.alerts_opened:,} opened, {summary.alerts_closed:,} closed"),
         (
             "waits",
@@ -192,6 +194,14 @@ def tell(screen: Screen, summary: DemoSummary) -> None:
         f"sqlite3 {ledger} 'select * from alerts'",
     ):
         screen.line(f"  {command}")
+
+
+def _recovered(summary: DemoSummary) -> str:
+    done = f"{words.counted(summary.done_in_outage, 'task')} completed meanwhile"
+    if summary.exact_after_outage_min is None:
+        return f"{done}; of {summary.done_in_outage_exact:,} the ledger knows exactly when"
+    after = words.duration(round(summary.exact_after_outage_min * MINUTE_MS))
+    return f"{done}; {after} after its end the ledger knew of each of them exactly when"
 
 
 def _wait(seconds: float | None) -> str:

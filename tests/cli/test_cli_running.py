@@ -51,6 +51,9 @@ SUMMARY = DemoSummary(
     gets=5176,
     throttled=0,
     window_saturated_times=2,
+    done_in_outage=1303,
+    done_in_outage_exact=1303,
+    exact_after_outage_min=2.1,
     alerts_opened=8,
     alerts_closed=8,
     important_wait_mean_s=2.0,
@@ -244,6 +247,9 @@ def test_the_summary_is_told_for_people_and_whole_for_machines(capsys: pytest.Ca
     said = capsys.readouterr().out
     assert "every result came home" in said
     assert "important 2.0s, other none on average" in said
+    assert (
+        "1,303 tasks completed meanwhile; 2m 6s after its end the ledger knew of each of them exactly" in said
+    )
     assert "--ledger '/somewhere/with blanks/ledger.db' status" in said
     assert list(json.loads(json.dumps(SUMMARY.as_json()))) == [
         "simulated_hours",
@@ -259,6 +265,9 @@ def test_the_summary_is_told_for_people_and_whole_for_machines(capsys: pytest.Ca
         "gets",
         "throttled",
         "window_saturated_times",
+        "done_in_outage",
+        "done_in_outage_exact",
+        "exact_after_outage_min",
         "alerts_opened",
         "alerts_closed",
         "important_wait_mean_s",
@@ -278,6 +287,14 @@ def test_a_summary_with_a_loss_is_not_complete(
     assert not bad.complete
     live.tell(Screen(terminal=False, width=80), bad)
     assert "something is missing" in capsys.readouterr().out
+
+
+def test_completions_that_were_never_known_exactly_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = dataclasses.replace(SUMMARY, done_in_outage_exact=1296, exact_after_outage_min=None)
+    live.tell(Screen(terminal=False, width=80), bad)
+    assert (
+        "1,303 tasks completed meanwhile; of 1,296 the ledger knows exactly when" in capsys.readouterr().out
+    )
 
 
 def test_a_demo_replaces_an_earlier_demo_and_nothing_else(tmp_path: Path) -> None:

@@ -79,3 +79,12 @@ def test_what_readyd_is_there_for_happens_in_the_story(told: list[dict[str, Any]
     assert story["alerts_opened"] == story["alerts_closed"] > 0
     assert 0 < story["important_wait_mean_s"] < story["other_wait_mean_s"] / 5
     assert story["simulated_hours"] >= 6
+
+
+def test_what_was_done_in_the_outage_is_known_to_the_second_within_minutes(
+    told: list[dict[str, Any]],
+) -> None:
+    story = told[0]
+    assert story["done_in_outage"] > 1_000
+    assert story["done_in_outage_exact"] == story["done_in_outage"]
+    assert 0 < story["exact_after_outage_min"] <= 5
