@@ -102,8 +102,6 @@ class Life:
         self.ledger = Ledger.open(self.path, driver=self.driver)
         self._reader = Reader.open(self.path)
 
-    # The service
-
     def tools(self) -> Any:
         settings = Settings(
             ledger=self.path,
@@ -137,8 +135,6 @@ class Life:
         if self._reader is not None:
             self._reader.close()
 
-    # Time
-
     def now(self) -> int:
         return self.clock.now()
 
@@ -155,8 +151,6 @@ class Life:
 
     async def until_settled(self, *, within: int = 3 * HOUR, every: int = 5 * SECOND) -> None:
         await self.until(lambda: not self.ledger.tasks.outstanding(), within=within, every=every)
-
-    # The poster
 
     def post(
         self,
@@ -179,8 +173,6 @@ class Life:
             if owner == "own" and record:
                 assert len(self.ledger.record_posted(answer).accepted) == len(batch)
         return made
-
-    # What is known
 
     def tasks(self, *states: State) -> dict[str, Task]:
         """All tasks, or those in these states."""
