@@ -12,7 +12,7 @@ import click
 from daemon.cli import filters, words
 from daemon.cli.options import DONE, Shared, examples, json_option, shared_options
 from daemon.cli.render import Screen, write_json
-from daemon.cli.showing import MEANING, REPARSED, is_reparsed
+from daemon.cli.showing import MEANING, REPARSED, is_reparsed, reparsed_by
 from ledger.records import Edition, Look, State, Task, Transition, Webhook
 from ledger.states import OUTSTANDING
 from ledger.times import as_text
@@ -127,7 +127,9 @@ def _known(case: Case, now: int) -> Iterator[str]:
         yield f"{as_text(move.at)}: {EVIDENCE.get(move.reason, move.reason)}; so it became {move.to_state}."
     if task.state is State.POSTED:
         yield from _no_sign(case, now)
-    if task.earliest_done_at is not None and task.latest_done_at is not None:
+    if (reparsed_at := reparsed_by(task, case.history)) is not None:
+        yield f"Its newest result was parsed by {as_text(reparsed_at)}; no list says when."
+    elif task.earliest_done_at is not None and task.latest_done_at is not None:
         yield _done_at(task.earliest_done_at, task.latest_done_at)
     yield from _editions(case.editions)
     if task.code is not None:

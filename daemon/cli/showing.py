@@ -110,6 +110,12 @@ def is_reparsed(task: Task, history: Sequence[Transition]) -> bool:
     return task.state is State.READY and bool(history) and history[-1].reason == Reason.FIXED
 
 
+def reparsed_by(task: Task, history: Sequence[Transition]) -> int | None:
+    """Return when a list showed that the newest result was parsed anew; None: it was not, or its time is known."""
+    seen_at = max((move.at for move in history if move.reason == Reason.FIXED), default=None)
+    return seen_at if seen_at == task.latest_done_at else None
+
+
 def inflate(body: Body) -> bytes:
     """Return a result as the remote sent it.
 
@@ -171,7 +177,7 @@ def _write(known: Known) -> None:
 def _tell(screen: Screen, known: Known, now: int) -> None:
     facts = (
         *_identity(known),
-        *_progress(known.task, now),
+        *_progress(known, now),
         *_deadlines(known, now),
         *_outcome(known),
     )
@@ -205,13 +211,16 @@ def _when(at: int, now: int) -> str:
     return f"{as_text(at)}, {words.ago(at, now)}"
 
 
-def _progress(task: Task, now: int) -> Facts:
+def _progress(known: Known, now: int) -> Facts:
     """Tell when it was posted and done, as exactly as that is known, and what was tried."""
+    task, reparsed_at = known.task, reparsed_by(known.task, known.history)
     yield "posted", _when(task.posted_at, now)
     if task.pending_at is not None and task.ready_at is None:
         yield "not done", f"as of {_when(task.pending_at, now)}: the remote said so"
     earliest, latest = task.earliest_done_at, task.latest_done_at
-    if earliest is not None and latest is not None:
+    if reparsed_at is not None:
+        yield "parsed anew", f"by {_when(reparsed_at, now)}"
+    elif earliest is not None and latest is not None:
         yield (
             "done",
             as_text(latest) if earliest == latest else f"between {as_text(earliest)} and {as_text(latest)}",

@@ -61,7 +61,8 @@ class Fixer:
         if ticks < max(self._plan_again_at, self._rest_until):
             return None
         if ticks >= self._see_again_at:
-            self._newest, self._see_again_at = results.run(tools), ticks + REPLAN_MS
+            self._newest = results.run(tools)
+            self._see_again_at = ticks + min(REPLAN_MS, self.rules.pace_fixed_ms)
         fruitful = tools.ledger.polls.fruitful_since(now - tools.rules.recent_look_ms)
         asks = fixed.plan(self._newest, tools.ledger.polls.fixed_looks(), fruitful, SCOPES, now, self.rules)
         for ask in asks:

@@ -138,6 +138,8 @@ def test_a_re_parsed_task_tells_its_story(readyd: Run, book: Any) -> None:
     assert re.search(
         r"Edition 1 of its result \(advanced\), fetched at .*Z, is kept\. Edition 2 of its", text["known"]
     )
+    assert "exactly" not in text["known"], "nobody said when it was parsed anew"
+    assert "Its newest result was parsed by 20" in text["known"]
     assert "`readyd show ID --result` writes the newest edition" in text["next"]
 
 

@@ -122,6 +122,8 @@ def test_a_re_parsed_task_shows_its_editions_and_writes_the_newest(
     text = readyd("show", one).out
     assert "ready: parsed anew by the remote; the new result is not here yet, the earlier one is" in text
     assert "on the list" not in text, "nobody says how long"
+    assert "\nparsed anew  by 20" in text
+    assert "\ndone " not in text
     assert process("show", one, "--result").stdout == book.result(one), "what is here can be had"
     book.collect([one], hours_ago=0.1, edition=2)
     lines = [line.split()[:2] for line in readyd("show", one).out.splitlines() if line.startswith("edition")]
