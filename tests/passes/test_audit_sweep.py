@@ -156,7 +156,7 @@ class Alone:
         await self.tools.client.aclose()
 
     async def _audit(self) -> None:
-        auditor = Auditor(self.tools, lambda: None)
+        auditor = Auditor(self.tools, lambda ids: None)
         while not self._stop.is_set():
             await auditor.run()
             await self._rest(5)
