@@ -94,7 +94,8 @@ class Adopter:
         now = self.tools.now()
         # What a month old is will be deleted before it could be fetched; and the wait for calls takes its time.
         since = max(since, now - self.tools.rules.audit_metadata_ms + HOUR_MS)
-        found = Harvest(since, now)
+        # id_list is asked for whole seconds: what was posted in the one that runs is wanted too.
+        found = Harvest(since, now + SECOND_MS - 1)
         for api in apis:
             try:
                 await self._sweep(api, found)

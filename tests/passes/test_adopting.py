@@ -214,7 +214,7 @@ def test_beside_a_busy_daemon_no_minute_holds_too_many_calls_and_both_get_on(liv
         assert len(mine) >= took // MINUTE, "even two commands at once do not starve the daemon"
         cursors = [one for one in life.ledger.audits.all().values() if one.failures]
         assert not cursors
-        await life.until_settled(within=2 * HOUR)
+        await life.until_settled(within=12 * HOUR, every=MINUTE)
         assert life.states() == {State.COLLECTED: 14_500}
         assert set(theirs) <= set(life.tasks())
 

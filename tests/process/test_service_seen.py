@@ -146,7 +146,17 @@ def test_other_programs_read_the_ledger_while_the_daemon_works(
     read = program.read_by_sqlite3 if reader == "sqlite3" else program.read_by_python
     said = {re.findall(r"from (\w+)", sql)[0]: read(program.ledger, sql) for sql in README_QUERIES}
     assert program.collected() < TASKS, "all of it was read in the middle of the work"
-    assert set(said) == {"open_tasks", "expiring", "blocked", "recent_transitions", "polls", "alerts", "task"}
+    views = {
+        "open_tasks",
+        "expiring",
+        "blocked",
+        "recent_transitions",
+        "polls",
+        "alerts",
+        "intents",
+        "post_calls",
+    }
+    assert set(said) == {*views, "task"}
     assert sum(int(line.split("|")[1]) for line in said["task"]) == TASKS
     assert all(FUNCTION in line for line in said["open_tasks"])
     assert len(said["open_tasks"]) == len(said["recent_transitions"]) == 20
