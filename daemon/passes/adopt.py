@@ -94,8 +94,7 @@ class Adopter:
         now = self.tools.now()
         # What a month old is will be deleted before it could be fetched; and the wait for calls takes its time.
         since = max(since, now - self.tools.rules.audit_metadata_ms + HOUR_MS)
-        # id_list is asked for whole seconds: what was posted in the one that runs is wanted too.
-        found = Harvest(since, now + SECOND_MS - 1)
+        found = Harvest(since, now)
         for api in apis:
             try:
                 await self._sweep(api, found)
@@ -113,7 +112,9 @@ class Adopter:
     async def _sweep(self, api: str, found: Harvest) -> None:
         seen: set[str] = set()
         for offset in count(0, PAGE_ROWS):
-            call_id, answer = await self._page(api, Page(found.since, found.until, offset), found)
+            # id_list is asked for whole seconds: what was posted in the one that ran is wanted too.
+            page = Page(found.since, found.until + SECOND_MS - 1, offset)
+            call_id, answer = await self._page(api, page, found)
             new = self._take(call_id, api, answer, found, seen)
             if answer.row_count < PAGE_ROWS:
                 return

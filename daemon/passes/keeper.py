@@ -58,9 +58,8 @@ class Keeper:
 
     @property
     def walking(self) -> bool:
-        """Say whether it is time to read what is probably known; not while nothing could be fetched anyway."""
-        due = self._walk is not None or self._tools.ticks() >= self._walk_at
-        return due and not (self._tools.remote.failures and not self.filling)
+        """Say whether it is time to read what is probably known."""
+        return self._walk is not None or self._tools.ticks() >= self._walk_at
 
     def step(self, busy: Container[str], *, walk: bool) -> bool:
         """Read one slice of what is new, or else (`walk`) of everything; say whether that brought more worth a GET.
