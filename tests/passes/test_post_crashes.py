@@ -1,13 +1,15 @@
 """A poster that dies at any write or step of a call: the next one finishes, nothing twice, nothing forgotten."""
 
+import gc
 import io
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+import pytest
 
 from daemon import logs, virtual
 from daemon.policy.rules import Rules
@@ -25,6 +27,13 @@ TASKS = 3
 START = 1_793_577_600_000
 HOUR = 60 * MINUTE
 ORGANIC = "serp/google/organic"
+
+
+@pytest.fixture(autouse=True)
+def no_remains() -> Iterator[None]:
+    """Bury the coroutines of the dead here: found later, they would be an error in the log of another test."""
+    yield
+    gc.collect()
 
 
 class Crash(SystemExit):
