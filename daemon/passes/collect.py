@@ -205,11 +205,9 @@ class Collector:
         return False
 
     def _answered(self, task: Candidate) -> None:
-        remote = self._tools.remote
-        if remote.failures or api_of(task.function) in remote.refused:
+        if self._tools.remote.well(api_of(task.function)):
             self._queue.refresh()
-        remote.well(api_of(task.function))
-        remote.failing.pop(task.id, None)
+        self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
         """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""

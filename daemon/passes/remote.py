@@ -66,8 +66,9 @@ class Remote:
     answers: int = 0  # usable answers so far
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
-    def well(self, api: str | None = None) -> None:
-        """Note an answer (of an API): the remote is there and lets us in."""
+    def well(self, api: str | None = None) -> bool:
+        """Note an answer (of an API): the remote is there and lets us in. Say whether it did not before."""
+        trouble = self.failures > 0 or api in self.refused
         self.failures = 0
         self.kind = None
         self.detail = ""
@@ -76,6 +77,7 @@ class Remote:
         self.answers += 1
         if api is not None:
             self.refused.pop(api, None)
+        return trouble
 
     def troubled(self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules) -> None:
         """Note a call that failed for a reason that is not about one task, and pause."""
