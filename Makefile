@@ -4,7 +4,7 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 test-kills lint bench-policy official-client clean
+.PHONY: help demo test test-s3 test-kills lint bench-policy bench-queue official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -39,6 +39,9 @@ lint: $(VENV)/.installed ## style, types, import rules
 
 bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside the optimum (docs/benchmarks.md)
 	$(VENV)/bin/python -m bench.policy
+
+bench-queue: $(VENV)/.installed ## how long the queue stops the loop, with half a million tasks in the ledger
+	$(VENV)/bin/python -m bench.queue
 
 test: lint official-client ## every check and every test
 	$(VENV)/bin/pytest

@@ -111,7 +111,8 @@ class Auditor:
         except RemoteError as error:
             self._failed(call_id, turn, error)
             return True
-        tools.remote.well(turn.api)
+        if tools.remote.well(turn.api):
+            self.on_change(())  # the remote is back
         self._answered(call_id, turn, cursor, answer)
         return True
 

@@ -127,7 +127,7 @@ class Collector:
     def _start_next(self, *, until_empty: bool = False) -> int | None:
         """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
         tools, ticks = self._tools, self._tools.ticks()
-        pause = max(tools.remote.pause_ms(ticks), self._rest_until - ticks, 0)
+        pause = max(tools.remote.pause_of_gets_ms(ticks), self._rest_until - ticks, 0)
         if pause and until_empty and not self._running:
             return None
         # While the remote or the ledger is in trouble, one call at a time finds out whether it is back.
@@ -205,11 +205,9 @@ class Collector:
         return False
 
     def _answered(self, task: Candidate) -> None:
-        remote = self._tools.remote
-        if remote.failures or api_of(task.function) in remote.refused:
+        if self._tools.remote.well(api_of(task.function)):
             self._queue.refresh()
-        remote.well(api_of(task.function))
-        remote.failing.pop(task.id, None)
+        self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
         """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""

@@ -42,10 +42,6 @@ READING = 2
 WALKING = 20
 """After a slice of what is probably known, for twenty times as long."""
 
-LISTS_FIRST_MS = 10_000
-"""When a pause is over and only failing tasks are left, so long a list may be asked first: these would begin the next
-pause at once, and nobody would find out that the remote is well."""
-
 FAILING = "failing"
 """Why a task steps aside while the remote is in trouble; other reasons are APIs that refuse us."""
 
@@ -98,7 +94,8 @@ class Queue:
     def has_news(self, held: Container[str]) -> bool:
         """Say whether `pop` may find more than it just did."""
         back = any(task_id not in held for task_id in self._handed)
-        return back or len(self._agenda.backlog) > 0 or self._keeper.behind
+        called = any(self._may_come_back(reason) for reason in self._aside)
+        return back or called or len(self._agenda.backlog) > 0 or self._keeper.behind
 
     def rest_ms(self, held: Container[str]) -> int:
         """How long an empty queue may be left alone: until the next task is due, at most `IDLE_MS`."""
@@ -132,7 +129,7 @@ class Queue:
     def _plan(self, held: Container[str], rate_per_ms: float) -> None:
         tools, began = self._tools, self._tools.ticks()
         self._see_off(held)
-        self._call_back(began)
+        self._call_back()
         self._keeper.step(self._handed, walk=self.filling and not len(self._agenda.backlog))
         count = min(MOST, int(rate_per_ms * FRESH_MS) + 1)
         self._rows.clear()
@@ -148,17 +145,17 @@ class Queue:
         self._handed.difference_update(back)
         self._keeper.hear(back)
 
-    def _call_back(self, ticks: int) -> None:
-        """Let those come back that stepped aside, when their reason is gone; of an API that may be tried again, one."""
+    def _may_come_back(self, reason: str) -> bool:
         remote = self._tools.remote
-        for reason, ids in list(self._aside.items()):
-            gone = not remote.failures if reason == FAILING else reason not in remote.refused
-            if gone:
-                self._keeper.hear(self._aside.pop(reason))
-            elif reason != FAILING and ids and not remote.refuses(reason, ticks):
-                first = next(iter(ids))
-                del ids[first]
-                self._keeper.hear([first])
+        return not remote.failures if reason == FAILING else not remote.refuses(reason, self._tools.ticks())
+
+    def _call_back(self) -> None:
+        """Let those come back that stepped aside; of an API that has refused us and may be tried again, one."""
+        for reason in [one for one in self._aside if self._may_come_back(one)]:
+            ids = list(self._aside.pop(reason))
+            if reason in self._tools.remote.refused and ids[1:]:
+                self._aside[reason] = dict.fromkeys(ids[1:])
+            self._keeper.hear(ids[:1] if reason in self._tools.remote.refused else ids)
 
     def _next(self, rate_per_ms: float) -> Candidate | None:
         while True:
@@ -188,10 +185,9 @@ class Queue:
                 self._rows.append((ranked, task))
 
     def _read_failing(self) -> bool:
-        """With nobody else left, let the one try again that stepped aside first; say whether it may."""
+        """With nobody else left, let the one try again that stepped aside first; say whether there is one."""
         ids = self._aside.get(FAILING)
-        lists_first = self._tools.remote.resume_ticks + LISTS_FIRST_MS
-        if not ids or len(self._agenda.backlog) > 0 or self._tools.ticks() < lists_first:
+        if not ids or len(self._agenda.backlog) > 0:
             return False
         first = next(iter(ids))
         self._rows.extend(self._keeper.look([first]).values())

@@ -25,7 +25,7 @@ class Reconciler:
     """Remembers only when the next plan is worth making; everything else is in the ledger."""
 
     tools: Tools
-    on_change: Callable[[], None]  # called when there is something new to collect
+    on_change: Callable[[], None]  # called when there is something new to collect, or when the remote is back
     _plan_again_at: int = 0  # monotonic ms
 
     async def run(self, early_ms: int = 0) -> int:
@@ -92,7 +92,8 @@ class Reconciler:
         except RemoteError as error:
             self._failed(poll_id, ask, error)
             return
-        tools.remote.well(api_of(ask.listing))
+        if tools.remote.well(api_of(ask.listing)):
+            self.on_change()
         self._answered(poll_id, ask, answer)
 
     def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:

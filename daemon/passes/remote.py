@@ -33,6 +33,11 @@ ABOUT_THE_PATH = (RequestRefused, Garbled, TooLarge)
 MOST_FAILING = 10_000
 """So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""
 
+LISTS_FIRST_MS = 6_000
+"""So long GETs wait for lists when a pause is over that is not the first in a row: a list that is due is asked within a
+tick. Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile
+nobody would find out that the remote is well."""
+
 PROBE_MS = 60_000
 """While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
 
@@ -61,8 +66,9 @@ class Remote:
     answers: int = 0  # usable answers so far
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
-    def well(self, api: str | None = None) -> None:
-        """Note an answer (of an API): the remote is there and lets us in."""
+    def well(self, api: str | None = None) -> bool:
+        """Note an answer (of an API): the remote is there and lets us in. Say whether it did not before."""
+        trouble = self.failures > 0 or api in self.refused
         self.failures = 0
         self.kind = None
         self.detail = ""
@@ -71,6 +77,7 @@ class Remote:
         self.answers += 1
         if api is not None:
             self.refused.pop(api, None)
+        return trouble
 
     def troubled(self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules) -> None:
         """Note a call that failed for a reason that is not about one task, and pause."""
@@ -92,6 +99,11 @@ class Remote:
     def pause_ms(self, ticks: int) -> int:
         """How long no call should be made; 0 when calls may be made now."""
         return max(0, self.resume_ticks - ticks, self.asked_pause_ticks - ticks)
+
+    def pause_of_gets_ms(self, ticks: int) -> int:
+        """How long no GET should be begun: in a row of failures lists have the first word."""
+        lists_first = self.resume_ticks + LISTS_FIRST_MS if self.failures > 1 else 0
+        return max(self.pause_ms(ticks), lists_first - ticks)
 
     def refuses(self, api: str, ticks: int) -> bool:
         """Say whether this API refused the account lately."""
