@@ -37,6 +37,7 @@ SOURCES = {
     PrioritySource.USER: "set by readyd prioritise",
 }
 REPARSED = "parsed anew by the remote; the new result is not here yet, the earlier one is"
+UNDELIVERED = "done at the remote; whether the postback server has its result is not known yet"
 LABEL = 13
 
 
@@ -114,6 +115,15 @@ def reparsed_by(task: Task, history: Sequence[Transition]) -> int | None:
     """Return when a list showed that the newest result was parsed anew; None: it was not, or its time is known."""
     seen_at = max((move.at for move in history if move.reason == Reason.FIXED), default=None)
     return seen_at if seen_at == task.latest_done_at else None
+
+
+def meaning(task: Task, history: Sequence[Transition]) -> str:
+    """Say in a few words what the state of a task means for it."""
+    if is_reparsed(task, history):
+        return REPARSED
+    if task.state is State.POSTED and task.latest_done_at is not None:
+        return UNDELIVERED
+    return MEANING[task.state]
 
 
 def inflate(body: Body) -> bytes:
@@ -200,8 +210,7 @@ def _identity(known: Known) -> Facts:
     yield "function", words.clean(task.function)
     if task.tag:
         yield "tag", words.clean(task.tag)
-    meaning = REPARSED if is_reparsed(task, known.history) else MEANING[task.state]
-    yield "state", worded(str(task.state)), f": {meaning}"
+    yield "state", worded(str(task.state)), f": {meaning(task, known.history)}"
     yield "priority", f"{task.priority}, {SOURCES[task.priority_source]}"
     if task.webhook is not Webhook.NONE:
         yield "webhook", f"{task.webhook}: the remote was asked to call a server when it is done"

@@ -7,7 +7,8 @@ import msgspec
 
 from daemon.simulator.envelopes import NULL, Entry, as_bytes
 from daemon.simulator.messages import OK, message
-from daemon.simulator.moments import DAY_MS, as_text, read
+from daemon.simulator.moments import DAY_MS, as_local_text, as_text, read
+from daemon.simulator.options import Options
 from daemon.simulator.posting import Refused, read_batch
 from daemon.simulator.records import Account, Call, Task
 from daemon.simulator.state import State
@@ -28,9 +29,10 @@ def id_list(state: State, account: Account, call: Call, api: str) -> Entry | int
     try:
         start, end = _span(asked, call.now)
         first, last = _page(asked)
-        rows = _rows(account, api, start, end, asked, first, last)
+        tasks = _tasks(account, api, start, end, asked, first, last)
     except Refused as refused:
         return _entry(state, account, call, api, asked, refused.code, [], refused.detail)
+    rows = [_row(task, state.options, with_metadata=bool(asked.get("include_metadata"))) for task in tasks]
     return _entry(state, account, call, api, asked, OK, rows)
 
 
@@ -95,9 +97,9 @@ def _page(asked: dict[str, Any]) -> tuple[int, int]:
     return offset, offset + limit
 
 
-def _rows(
+def _tasks(
     account: Account, api: str, start: int, end: int, asked: dict[str, Any], first: int, last: int
-) -> list[dict[str, Any]]:
+) -> list[Task]:
     sort = asked.get("sort", "asc")
     if str(sort) not in {"asc", "desc"}:
         raise Refused(40501, "'sort'")
@@ -105,19 +107,21 @@ def _rows(
     low = bisect_left(posted, start, key=lambda task: task.posted_at)
     high = bisect_left(posted, end + 1, key=lambda task: task.posted_at)
     if sort == "desc":
-        tasks = posted[max(low, high - last) : max(low, high - first)][::-1]
-    else:
-        tasks = posted[low + first : min(low + last, high)]
-    return [_row(task, with_metadata=bool(asked.get("include_metadata"))) for task in tasks]
+        return posted[max(low, high - last) : max(low, high - first)][::-1]
+    return posted[low + first : min(low + last, high)]
 
 
-def _row(task: Task, *, with_metadata: bool) -> dict[str, Any]:
+def _row(task: Task, options: Options, *, with_metadata: bool) -> dict[str, Any]:
     done = task.done
+
+    def written(at: int) -> str:
+        return as_local_text(at, options.id_list_offset_min, hyphens=options.id_list_hyphens)
+
     row: dict[str, Any] = {
         "id": task.id,
         "url": f"{HOST}/v3/{task.function.name}/task_post",
-        "datetime_posted": as_text(task.posted_at),
-        "datetime_done": as_text(task.done_at) if done else None,
+        "datetime_posted": written(task.posted_at),
+        "datetime_done": written(task.done_at) if done else None,
         "status": "ok" if done and task.code == OK else message(task.code if done else 40602),
         "cost": task.cost,
         "metadata": None,

@@ -1,7 +1,7 @@
 """Instants as the remote writes and reads them, and ids in its format. Knows no task."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -16,6 +16,14 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d)[:-](\d\d)[:-](\d\d)(?: ?([+-]
 def as_text(at: int) -> str:
     """Write an instant as `2019-11-08 13:54:43 +00:00`."""
     return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S +00:00")
+
+
+def as_local_text(at: int, offset_min: int, *, hyphens: bool) -> str:
+    """Write an instant as the other readings of the docs have it: `2019-11-08 15-54-43 +02:00`."""
+    zone = timezone(timedelta(minutes=offset_min))
+    moment = datetime.fromtimestamp(at // 1000, zone)
+    time = moment.strftime("%H-%M-%S" if hyphens else "%H:%M:%S")
+    return f"{moment:%Y-%m-%d} {time} {moment.isoformat()[-6:]}"
 
 
 def day_of(at: int) -> int:

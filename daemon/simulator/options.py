@@ -77,5 +77,9 @@ class Options:
     html_retention_ms: int = 7 * DAY_MS
     body_kb: tuple[float, float] = (2, 60)
     webhook_delay_ms: tuple[int, int] = (50, 1000)
+    id_list_offset_min: int = 0
+    """How far ahead of UTC the times are that id_list writes; examples of the docs have UTC, and two hours."""
+    id_list_hyphens: bool = False
+    """Whether id_list writes 13-54-43, as the text of the docs has it, or 13:54:43, as the examples have it."""
     foreign_tag: str | None = None
     """Tasks whose tag begins with this belong to other software of the account."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.cli import explaining
+from daemon.cli import explained
 from ledger import Ledger
 from ledger.records import Postponement, Reason
 from ledger.times import MINUTE_MS
@@ -30,7 +30,7 @@ def postpone(book: Any, task_id: str, **changes: Any) -> None:
 
 
 def test_every_reason_has_its_observation() -> None:
-    assert set(explaining.EVIDENCE) >= {str(reason) for reason in Reason}
+    assert set(explained.EVIDENCE) >= {str(reason) for reason in Reason}
 
 
 def test_a_task_that_no_list_was_asked_about(readyd: Run, book: Any) -> None:
@@ -109,7 +109,7 @@ def test_a_postback_task_says_why_no_list_shows_it(readyd: Run, book: Any) -> No
     text = told(readyd, one)
     assert "postback server; lists show it only if that fails." in text["task"]
     assert "Tasks Ready shows" not in text["time"]
-    assert "If none shows it before, it is asked for by id at" in text["next"]
+    assert "If none shows before that its delivery failed, a GET finds out at" in text["next"]
 
 
 @pytest.mark.parametrize(("verb", "said"), [("collect", "its result is here"), ("fail", "this is final")])

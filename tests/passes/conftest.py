@@ -11,6 +11,7 @@ import json
 import logging
 import sqlite3
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -195,11 +196,7 @@ class Life:
 
     def states(self) -> dict[str, int]:
         assert self._reader is not None
-        totals: dict[str, int] = {}
-        for counts in self._reader.counts().values():
-            for state, count in counts.items():
-                totals[state] = totals.get(state, 0) + count
-        return totals
+        return dict(sum((Counter(counts) for counts in self._reader.counts().values()), Counter()))
 
     def alerts(self, kind: str) -> list[Alert]:
         """All alerts of a kind that ever were, the oldest first."""

@@ -219,6 +219,31 @@ def test_a_failing_network_costs_an_audit_nothing_but_the_time_it_lasts(live: Li
     live(story)
 
 
+@pytest.mark.parametrize(("hyphens", "offset_min"), [(False, 120), (True, 0), (True, 120), (True, -330)])
+def test_the_times_of_id_list_are_understood_however_they_are_written(
+    live: Live, hyphens: bool, offset_min: int
+) -> None:
+    """docs id_list: the text asks for hyphens, the examples have colons; UTC, and two hours ahead."""
+    rules = Rules(adopt_rules=(AdoptRule(None, "shop"),))
+    options = Options(id_list_hyphens=hyphens, id_list_offset_min=offset_min)
+
+    async def story(life: Any) -> None:
+        ids = life.post(count=20)
+        theirs = life.post(count=3, tag="shop", owner="foreign")
+        await life.sleep(2 * HOUR)
+        # Nothing else tells anything.
+        life.line.instead = lambda path: None if path.endswith("id_list") else (500, b"")
+        life.start()
+        await life.until(lambda: all(one in life.tasks() for one in theirs), within=30 * MINUTE)
+        await life.until(lambda: all(is_exact(life, one) for one in [*ids, *theirs]), within=30 * MINUTE)
+        for one in theirs:
+            assert life.task(one).posted_at == life.world.truth(one).posted_at // SECOND * SECOND
+        assert {life.why(one)[-1] for one in ids} == {"audited"}
+        assert not life.events("audit.oddity")
+
+    live(story, options=options, rules=rules, foreign=True)
+
+
 # what others posted ------------------------------------------------------------------------------------
 
 

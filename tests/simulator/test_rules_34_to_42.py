@@ -56,6 +56,28 @@ def test_rule_34_id_list_knows_every_task_of_the_api(simulate: Make) -> None:
     assert look(datetime_from="yesterday").code == 40501
 
 
+@pytest.mark.parametrize(
+    ("more", "written"),
+    [
+        ({}, "2026-11-23 12:00:00 +00:00"),
+        ({"id_list_hyphens": True}, "2026-11-23 12-00-00 +00:00"),
+        ({"id_list_offset_min": 120}, "2026-11-23 14:00:00 +02:00"),
+        ({"id_list_hyphens": True, "id_list_offset_min": -330}, "2026-11-23 06-30-00 -05:30"),
+    ],
+)
+def test_rule_34_id_list_writes_times_as_any_part_of_the_docs_does(
+    simulate: Make, more: dict[str, Any], written: str
+) -> None:
+    remote = simulate(**more)
+    remote.clock.at = 1_795_435_200_000
+    remote.create(1)
+    remote.pass_(HOUR)
+    span = {"datetime_from": as_text(remote.clock.at - DAY), "datetime_to": as_text(remote.clock.at)}
+    (row,) = remote.post("/v3/serp/id_list", [span]).rows
+    assert row["datetime_posted"] == written
+    assert row["datetime_done"][-6:] == written[-6:]
+
+
 def test_rule_34_id_list_pages_at_a_thousand(remote: Any) -> None:
     remote.create(1003)
     span = {"datetime_from": as_text(remote.clock.at - DAY), "datetime_to": as_text(remote.clock.at + SECOND)}
