@@ -89,7 +89,7 @@ class AuditTable:
             # Read before the calls: one that comes in between makes `begin` look again, instead of being forgotten.
             newest: int = database.one(_NEWEST)
             found = database.rows(
-                "select id, asked_at, answered_at from audit_call where asked_at >= ? order by asked_at, id",
+                "select id, asked_at, answered_at, why from audit_call where asked_at >= ? order by asked_at, id",
                 [at],
             )
             return AuditCalls(tuple(AuditCall(*row) for row in found), newest)

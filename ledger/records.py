@@ -329,6 +329,7 @@ class AuditCall(NamedTuple):
     id: int
     asked_at: int
     answered_at: int | None  # None: under way, or it ended without an answer, or its process did
+    why: str
 
 
 class AuditCalls(NamedTuple):

@@ -98,7 +98,6 @@ class Auditor:
         call_id = tools.audits.begin(turn.api, turn.why, page)
         if call_id is None:
             return False
-        tools.general.take(tools.ticks())
         tools.remote.probed(turn.api, tools.ticks())
         metadata = page.from_at > asked_at - tools.rules.audit_metadata_ms and audit.adopts(
             turn.api, tools.rules

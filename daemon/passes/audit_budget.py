@@ -7,14 +7,15 @@ processes never take the same slot.
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from daemon.clock import Clock
-from daemon.policy.audit import Page
+from daemon.policy.audit import Page, Why
 from daemon.policy.budget import LONGEST_MS, Limiter, counts_until
 from daemon.policy.rules import MINUTE_MS
 from ledger.audits import AuditTable
+from ledger.records import AuditCall
 
 OWN = 100
 """So many of our calls are remembered: more than count at any moment."""
@@ -27,7 +28,7 @@ class AuditBudget:
     calls: AuditTable
     clock: Clock
     limiter: Limiter
-    by_hand: Limiter | None = None  # bounds our own calls once more, where a daemon is to have some
+    by_hand: Limiter | None = None  # bounds the calls of commands once more, where a daemon is to have some
     _newest: int = 0  # the newest call that was counted
     _own: deque[int] = field(default_factory=lambda: deque(maxlen=OWN))
 
@@ -36,13 +37,12 @@ class AuditBudget:
         ticks, now = self._ticks(), self.clock.now()
         calls, self._newest = self.calls.calls_since(now - LONGEST_MS - MINUTE_MS)
         # Calls of the far future were begun before somebody set the clock back.
-        others = [
-            ticks + counts_until(call) - now
-            for call in calls
-            if call.id not in self._own and call.asked_at <= now + MINUTE_MS and counts_until(call) > now
-        ]
-        wait = self.limiter.wait_ms(ticks, others)
-        return wait if self.by_hand is None else max(wait, self.by_hand.wait_ms(ticks))
+        others = [call for call in calls if call.id not in self._own and call.asked_at <= now + MINUTE_MS]
+        wait = self.limiter.wait_ms(ticks, _ends(others, ticks - now, ticks))
+        if self.by_hand is None:
+            return wait
+        commands = [call for call in others if call.why == Why.BY_HAND]
+        return max(wait, self.by_hand.wait_ms(ticks, _ends(commands, ticks - now, ticks)))
 
     def begin(self, api: str, why: str, page: Page, *, sweep: bool = True) -> int | None:
         """Write the call down and return its id; None: another process was quicker, so ask `wait_ms` again."""
@@ -75,3 +75,8 @@ class AuditBudget:
 
     def _ticks(self) -> int:
         return round(self.clock.monotonic() * 1000)
+
+
+def _ends(calls: Iterable[AuditCall], offset: int, ticks: int) -> list[int]:
+    """Say until when calls count, on the monotonic clock; it is `offset` ahead of the wall clock."""
+    return [end for call in calls if (end := counts_until(call) + offset) > ticks]

@@ -91,7 +91,6 @@ class Finder:
         call_id = tools.audits.begin(api, WHY, page, sweep=False)
         if call_id is None:
             return False  # another process was quicker: its call counts, and the page is asked for at the next wake
-        tools.general.take(tools.ticks())
         try:
             with tools.audits.counted():
                 answer = await tools.client.list_posted(

@@ -99,6 +99,51 @@ def test_calls_of_all_apis_seed_one_budget_and_old_ones_are_pruned(book: Ledger)
     assert set(book.audits.all()) == {"merchant", "serp"}
 
 
+def test_a_call_is_only_written_if_nobody_called_since_the_calls_were_counted(book: Ledger, kit: Any) -> None:
+    calls, newest = book.audits.calls_since(0)
+    assert (calls, newest) == ((), 0)
+    page = {"from_at": T0 - MINUTE, "to_at": T0, "offset": 0}
+    first = book.audits.begin("serp", "mine", T0, **page, newest=newest)
+    assert first is not None
+    assert book.audits.begin("merchant", "another's", T0 + 1, **page, newest=newest) is None
+    assert kit.rows(book.path, "select api from audit_call") == [("serp",)]
+    assert set(book.audits.all()) == {"serp"}
+    calls, newest = book.audits.calls_since(T0 + MINUTE)
+    assert (calls, newest) == ((), first), "an old call is the newest one all the same"
+    assert book.audits.begin("merchant", "another's", T0 + 1, **page, newest=newest) is not None
+    assert [one.why for one in book.audits.calls_since(T0).calls] == ["mine", "another's"]
+
+
+def test_a_call_beside_the_sweeps_leaves_every_cursor_alone(book: Ledger, kit: Any) -> None:
+    kit.audit(book, at=T0, sweep_at=T0, from_at=T0 - MINUTE, to_at=T0, offset=2000, seen_to=T0 - 5, rows=2000)
+    kit.post(book, "known")
+    before = book.audits.all()
+    page = {"from_at": T0 - MINUTE, "to_at": T0, "offset": 0}
+    for api in ("serp", "merchant"):
+        call = book.audits.begin(api, "by hand", T0 + 9, **page, sweep=False)
+        assert call is not None
+        done = [Evidence(one, T0 + 1, None) for one in ("known", api)]
+        outcome = book.record_adoption(
+            call, api, done, [kit.newcomer(api)], rows=5, foreign=3, at=T0 + MINUTE
+        )
+        assert outcome.adopted == 1
+    refused = book.audits.begin("serp", "by hand", T0 + 10, **page, sweep=False)
+    assert refused is not None
+    book.audits.close(refused, "serp", outcome="throttled", code=40202, at=T0 + 11, failed=False)
+    assert book.audits.all() == before
+    assert book.tasks.states_of(["known", "serp", "merchant"]) == dict.fromkeys(
+        ["known", "serp", "merchant"], State.READY
+    )
+    told = (
+        "select api, outcome, rows, adopted, foreign_rows from audit_call where why = 'by hand' order by id"
+    )
+    assert kit.rows(book.path, told) == [
+        ("serp", "listed", 5, 1, 3),
+        ("merchant", "listed", 5, 1, 3),
+        ("serp", "throttled", None, 0, 0),
+    ]
+
+
 def test_the_cursor_comes_back_field_by_field(book: Ledger, kit: Any) -> None:
     names = [field.name for field in fields(Audit) if field.name not in ("api", "asked_at")]
     numbers = {name: number for number, name in enumerate(names, 100)}

@@ -34,6 +34,23 @@ with ledger.Ledger.open(sys.argv[1]) as book:
 print(book.engine.journal_mode)
 """
 
+CALLER = """
+import sys
+import ledger
+
+with ledger.Ledger.open(sys.argv[1]) as book:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    made = 0
+    while True:
+        calls, newest = book.audits.calls_since(0)
+        if len(calls) >= 40:
+            break
+        page = {"from_at": 1, "to_at": 2, "offset": 0}
+        made += book.audits.begin("serp", sys.argv[2], 1, **page, newest=newest, sweep=False) is not None
+print(made)
+"""
+
 
 def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
@@ -84,3 +101,18 @@ def test_four_processes_create_one_ledger_at_the_same_time(path: Path, kit: Any)
         assert (creator.returncode, out) == (0, f"{choose(DRIVER_VERSION).journal_mode}\n")
     assert kit.rows(path, "select count(*) from fact where value = 'here'") == [(4,)]
     assert kit.rows(path, "pragma integrity_check") == [("ok",)]
+
+
+def test_processes_that_share_a_budget_of_calls_never_make_one_too_many(path: Path, kit: Any) -> None:
+    with Ledger.open(path):
+        callers = [start(CALLER, str(path), f"process-{number}") for number in range(3)]
+        for caller in callers:
+            assert caller.stdout is not None
+            assert caller.stdout.readline() == "ready\n"
+        for caller in callers:
+            assert caller.stdin is not None
+            caller.stdin.write("go\n")
+            caller.stdin.flush()
+        made = [int(caller.communicate(timeout=30)[0]) for caller in callers]
+    assert sum(made) == 40
+    assert kit.rows(path, "select count(*) from audit_call") == [(40,)]

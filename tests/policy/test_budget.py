@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from daemon.policy.budget import Limit, Limiter
+from daemon.policy.budget import LONGEST_MS, Limit, Limiter, counts_until
+from ledger.records import AuditCall
 
 MINUTE = 60_000
 STALL = 150_000
@@ -136,3 +137,34 @@ def test_the_servers_word_silences_for_a_minute_and_slows_down_until_it_is_forgo
     usual = Limiter(Limit(2000, MINUTE)).rate_per_ms(0)
     assert limiter.rate_per_ms(MINUTE) < 0.85 * usual
     assert limiter.rate_per_ms(20 * MINUTE) == pytest.approx(usual)
+
+
+def test_calls_of_others_use_up_the_same_limit() -> None:
+    limiter = Limiter(Limit(10, MINUTE), even=False)  # nine: one is left for clocks that differ
+    for now in range(3):
+        limiter.take(now)
+    others = [MINUTE + 50, MINUTE + 10, MINUTE + 20, MINUTE + 30, MINUTE + 40]
+    assert limiter.wait_ms(100, others) == 0
+    assert limiter.wait_ms(100, [*others, MINUTE + 60]) == MINUTE - 100, "until our own first one is over"
+    full = [MINUTE + 5 * one for one in range(1, 13)]
+    assert limiter.wait_ms(3 + MINUTE, full) == 5 * 4 - 3, "twelve count, nine may: the fourth must be over"
+
+
+def test_who_waits_gets_at_once_what_the_limit_leaves_and_no_more() -> None:
+    calls = greedy(Limiter(Limit(10, MINUTE), even=False), 5 * MINUTE, random.Random(4))
+    assert calls[8] <= 10, "nine without a pause"
+    assert most_in_a_minute(calls) == 9
+
+
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_calls_counted_elsewhere_have_their_own_room(share: float) -> None:
+    for limit in (100, 2_000, 10_000):
+        general = greedy(Limiter(Limit(limit, MINUTE), share, set_aside=10), 3 * MINUTE, random.Random(5))
+        elsewhere = greedy(Limiter(Limit(10, MINUTE), share), 3 * MINUTE, random.Random(6))
+        assert most_in_a_minute(sorted(general + elsewhere)) <= limit * share
+    assert len(general) >= 3 * 10_000 * share * 0.95, "of a large limit the margin is room enough"
+
+
+def test_a_call_without_an_answer_counts_as_long_as_one_can_take() -> None:
+    assert counts_until(AuditCall(1, 1_000, 21_000, "why")) == 21_000 + MINUTE
+    assert counts_until(AuditCall(1, 1_000, None, "why")) == 1_000 + LONGEST_MS + MINUTE
