@@ -335,17 +335,14 @@ def live(tmp_path: Path) -> Callable[..., Life]:
 
 @pytest.fixture
 def cycle() -> Callable[..., bool]:
-    """Let a process with this driver bring five tasks home; if it dies, let another one finish.
-
-    With `reparsed` two tasks are home already and were parsed anew, so they come home a second time. Says whether the
-    first one died. Afterwards everything is home, once for each time it was parsed.
+    """Let a process with this driver bring tasks home, once for each time they were parsed; if it dies, let another
+    one finish. Says whether the first one died. With `reparsed` they are home already, and were parsed anew.
     """
 
     def run(directory: Path, driver: type[LedgerDatabase], *, reparsed: bool = False) -> bool:
         directory.mkdir()
         path, clock, log, time = directory / "ledger.db", VirtualClock(), io.StringIO(), [START]
-        worlds: list[World] = []
-        tasks, editions = 2 if reparsed else 5, [1]
+        worlds, tasks, editions = list[World](), 2 if reparsed else 5, [1]
 
         async def life_of(driver: type[LedgerDatabase]) -> None:
             logs.configure(stream=log, environ={}, level="info", format="json")
@@ -353,9 +350,8 @@ def cycle() -> Callable[..., bool]:
             line = Line(worlds[0], latency_s=(0.05, 0.3))
             if not path.exists():
                 with Ledger.open(path) as ledger:
-                    ledger.record_posted(
-                        worlds[0].post(ORGANIC, [{"keyword": f"k{n}"} for n in range(tasks)])
-                    )
+                    batch = [{"keyword": f"k{n}", "priority": 2} for n in range(tasks)]
+                    ledger.record_posted(worlds[0].post(ORGANIC, batch))
             life = Life(path, clock, worlds[0], line, Rules(), log, driver)
             try:
                 life.start()
@@ -368,8 +364,7 @@ def cycle() -> Callable[..., bool]:
                 assert life.states() == {State.COLLECTED: tasks}
                 check_bodies(life)
                 assert len(bodies_of(path)) == tasks * editions[0], "one result each time"
-                # recorded; listed, fetched; fixed, fetched
-                assert {len(life.history(one)) for one in ids} == {1 + 2 * editions[0]}
+                assert {len(life.history(one)) for one in ids} == {1 + 2 * editions[0]}, "a move too many"
             finally:
                 await life.stop()
                 life.close()
@@ -381,7 +376,7 @@ def cycle() -> Callable[..., bool]:
             live_as(LedgerDatabase)
             for task_id in worlds[0].task_ids():
                 worlds[0].reparse(task_id)
-            editions[0] = 2
+            editions[0], time[0] = 2, time[0] + 3 * MINUTE  # a row of a moment ago would be no news
         try:
             live_as(driver)
         except SystemExit:
