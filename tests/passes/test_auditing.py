@@ -128,7 +128,7 @@ def test_results_that_come_home_at_once_after_an_outage_are_dated_all_the_same(l
         )
         home = [life.task(one) for one in done if life.task(one).settled_at]
         early = [task for task in home if task.settled_at < dict(calls)[task.function.partition("/")[0]]]
-        assert len(early) > len(done) / 2, "most results are faster than id_list"
+        assert len(early) > 100, "many results are faster than id_list, although that has the first word"
         await life.until_settled(within=4 * HOUR)
         await life.sleep(HOUR)
         asked = len(life.line.since(0, "id_list"))

@@ -18,7 +18,7 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 Live = Callable[..., Any]
-READS = ("select", "pragma", "begin")
+READS = ("select", "with recursive", "pragma", "begin")
 
 
 class Refusing(LedgerDatabase):
