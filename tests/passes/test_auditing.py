@@ -114,7 +114,12 @@ def test_results_that_come_home_at_once_after_an_outage_are_dated_all_the_same(l
         life.line.outage(life.now(), back)
         ids: list[str] = []
         for _ in range(6):
-            ids += [one for function in FIVE for one in life.post(function, count=20)]
+            # Most of them where id_list is asked last: it has the first word, and GETs are quick after that.
+            ids += [
+                one
+                for function in FIVE
+                for one in life.post(function, count=100 if function == ORGANIC else 20)
+            ]
             await life.sleep(30 * MINUTE)
         await life.sleep(back - life.now())
         done = [one for one in ids if life.world.truth(one).done]
@@ -128,7 +133,7 @@ def test_results_that_come_home_at_once_after_an_outage_are_dated_all_the_same(l
         )
         home = [life.task(one) for one in done if life.task(one).settled_at]
         early = [task for task in home if task.settled_at < dict(calls)[task.function.partition("/")[0]]]
-        assert len(early) > 100, "many results are faster than id_list, although that has the first word"
+        assert len(early) > len(done) / 2, "most results are faster than id_list"
         await life.until_settled(within=4 * HOUR)
         await life.sleep(HOUR)
         asked = len(life.line.since(0, "id_list"))
