@@ -15,7 +15,7 @@ from daemon.cli.render import Screen, say, write_json
 from ledger.records import State
 
 if TYPE_CHECKING:
-    from daemon.cli.targets import Target
+    from daemon.cli.destinations import Destination
     from ledger.reader import Reader, TaskFilter
 
 WITH_RESULTS = (State.COLLECTED, State.DELIVERED, State.FAILED)
@@ -79,16 +79,16 @@ def export(
     with (
         shared.reading() as (_, reader, _now),
         _sentences(destination),
-        _target(destination) as target,
+        _place(destination) as place,
         _progress(reader, chosen, shared) as advance,
     ):
-        tally = _copy(reader, chosen, target, advance)
+        tally = _copy(reader, chosen, place, advance)
     _tell(tally, destination, as_json=as_json)
     return ATTENTION if tally.damaged else DONE
 
 
-def _target(destination: str) -> "Target":
-    from daemon.cli.targets import Directory, Lines, Stream
+def _place(destination: str) -> "Destination":
+    from daemon.cli.destinations import Directory, Lines, Stream
 
     if destination == "-":
         return Stream(sys.stdout.buffer)
@@ -96,24 +96,24 @@ def _target(destination: str) -> "Target":
     return Lines(path) if path.suffix in LINES or path.is_file() else Directory(path)
 
 
-def _copy(reader: "Reader", chosen: "TaskFilter", target: "Target", advance: Callable[[], None]) -> Tally:
+def _copy(reader: "Reader", chosen: "TaskFilter", place: "Destination", advance: Callable[[], None]) -> Tally:
     from daemon.cli.showing import inflate
     from ledger.errors import DamagedLedgerError
 
     tally = Tally()
     for task in reader.tasks(chosen):
         advance()
-        if target.has(task):
+        if place.has(task):
             tally.kept += 1
             continue
         body = reader.body(task)
         if body is None:
             tally.without += 1
-        elif target.is_whole(task, body):
+        elif place.is_whole(task, body):
             tally.kept += 1
         else:
             try:
-                target.write(task, body, inflate(body))
+                place.write(task, body, inflate(body))
                 tally.written += 1
             except DamagedLedgerError as error:
                 say(str(error))

@@ -288,7 +288,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(readyd: Run, book: Any, 
 
 
 def test_an_id_of_the_remote_cannot_leave_the_directory(readyd: Run, book: Any, tmp_path: Path) -> None:
-    from daemon.cli.targets import Directory
+    from daemon.cli.destinations import Directory
 
     with Ledger.open(book.path) as ledger:
         ledger.record_posted(book.answer(["plain"]))

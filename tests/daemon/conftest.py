@@ -1,22 +1,18 @@
 """What the daemon's surroundings need in tests: logs that are put back afterwards, a settings loader."""
 
 import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import structlog
 
 from daemon import logs
 from daemon.settings import Settings, load
 
 
 @pytest.fixture
-def log_to() -> Iterator[Callable[..., io.StringIO]]:
+def log_to(restored_logs: None) -> Callable[..., io.StringIO]:
     """Configure logs into memory with the given options, and put everything back after the test."""
-    show = warnings.showwarning
 
     def configure(
         form: str = "json", *, environ: Mapping[str, str] | None = None, **options: str
@@ -25,14 +21,7 @@ def log_to() -> Iterator[Callable[..., io.StringIO]]:
         logs.configure(stream=stream, environ=environ or {}, format=form, **options)
         return stream
 
-    yield configure
-    structlog.reset_defaults()
-    logs._hidden = logs.Hidden()
-    root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, logs._Bridge)]:
-        root.removeHandler(handler)
-    logging.captureWarnings(False)
-    warnings.showwarning = show
+    return configure
 
 
 @pytest.fixture

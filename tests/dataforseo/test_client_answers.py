@@ -357,17 +357,6 @@ def test_a_bad_answer_that_came_whole_keeps_its_lane(remote: Any) -> None:
     assert built == 1
 
 
-@pytest.mark.parametrize(
-    "path", ["https://evil.example/v3/x", "//evil.example/v3/x", "/v3/../x", "/v2/x", "/v3/x?y", ""]
-)
-def test_a_path_outside_the_api_is_never_asked_for(path: str) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        pytest.fail("the credentials left the house")
-
-    with pytest.raises(RequestRefused, match="no path of the API"):
-        ask(answer, lambda client: client.fetch(path, "x"))
-
-
 def test_user_data_gives_facts_or_an_error(remote: Any) -> None:
     body = remote.listing([remote.account()], "/v3/appendix/user_data")
     facts = ask(lambda _: raw(body), lambda client: client.user_data())
@@ -383,38 +372,6 @@ def test_on_page_in_progress_is_not_yet(remote: Any) -> None:
         ask(lambda _: raw(body), lambda client: client.fetch(path, remote.task_id(1))).answer.kind
         is Kind.PENDING
     )
-
-
-@pytest.mark.parametrize(
-    "base_url",
-    [
-        "http://api.example",
-        "http://10.0.0.1:80",
-        "http://127.0.0.1.evil.example",
-        "ftp://127.0.0.1",
-        "api.example",
-        "",
-        "https://",
-        "https://x.example/?a=b",
-        "http://[::2]:1",
-    ],
-)
-def test_a_base_url_that_would_not_do_is_refused_in_one_sentence(base_url: str) -> None:
-    with pytest.raises(ValueError, match="base_url"):
-        Client(base_url, LOGIN, PASSWORD)
-
-
-@pytest.mark.parametrize(
-    "base_url", ["http://127.0.0.1:8080", "http://localhost/", "http://[::1]:9", "https://api.example/"]
-)
-def test_a_base_url_that_will_do(base_url: str) -> None:
-    assert base_url.rstrip("/") in repr(Client(base_url, LOGIN, PASSWORD))
-
-
-def test_credentials_inside_the_base_url_are_refused_and_not_repeated() -> None:
-    with pytest.raises(ValueError, match="credentials") as caught:
-        Client("https://me:secret99@api.example", LOGIN, PASSWORD)
-    assert "secret99" not in str(caught.value)
 
 
 def test_the_password_is_in_no_repr_and_no_traceback(remote: Any) -> None:

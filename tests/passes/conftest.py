@@ -8,18 +8,15 @@ import asyncio
 import gzip
 import io
 import json
-import logging
 import sqlite3
-import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 
 from daemon import logs, virtual
 from daemon.composition import build_tools
@@ -259,17 +256,8 @@ def check_states(life: Life) -> None:
 
 
 @pytest.fixture(autouse=True)
-def quiet_logs() -> Iterator[None]:
-    """Put logging back as it was."""
-    show = warnings.showwarning
-    yield
-    structlog.reset_defaults()
-    logs._hidden = logs.Hidden()
-    root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, logs._Bridge)]:
-        root.removeHandler(handler)
-    logging.captureWarnings(False)
-    warnings.showwarning = show
+def quiet_logs(restored_logs: None) -> None:
+    """Put logging back as it was, after every story."""
 
 
 Story = Callable[[Life], Coroutine[Any, Any, None]]

@@ -5,8 +5,6 @@ import contextlib
 import gzip
 import io
 import json
-import logging
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 
 from daemon import logs
 from daemon.clock import SystemClock
@@ -117,9 +114,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def stage(tmp_path: Path, restored_logs: None) -> Iterator[Callable[..., Stage]]:
     """Build a receiver; settings of [webhook] and limits may be given."""
-    show, opened = warnings.showwarning, list[Ledger]()
+    opened = list[Ledger]()
 
     def build(limits: dict[str, Any] | None = None, **webhook: Any) -> Stage:
         log = io.StringIO()
@@ -139,13 +136,6 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     yield build
     for ledger in opened:
         ledger.close()
-    structlog.reset_defaults()
-    logs._hidden = logs.Hidden()
-    root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, logs._Bridge)]:
-        root.removeHandler(handler)
-    logging.captureWarnings(False)
-    warnings.showwarning = show
 
 
 @pytest.fixture

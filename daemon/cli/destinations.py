@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -18,14 +19,14 @@ _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 _BEGUN = b'{"id":"'
 
 
-class Target:
-    """What all targets share."""
+class Destination(ABC):
+    """What all destinations share."""
 
     def __enter__(self) -> Self:
         """Begin."""
         return self
 
-    def __exit__(
+    def __exit__(  # noqa: B027  most have nothing to end
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End; nothing is left half written."""
@@ -38,12 +39,12 @@ class Target:
         """Say whether this very result is here."""
         return False
 
+    @abstractmethod
     def write(self, task: Task, body: Body, answer: bytes) -> None:
         """Write one result."""
-        raise NotImplementedError
 
 
-class Directory(Target):
+class Directory(Destination):
     """One file per task, named by its id. A file gets its name when it is whole, and the time of the fetch."""
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +79,7 @@ class Directory(Target):
         return self._path / f"{quote(task.id, safe='').replace('.', '%2E')}.json"
 
 
-class Stream(Target):
+class Stream(Destination):
     """JSON Lines to a stream that cannot be read back."""
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -90,7 +91,7 @@ class Stream(Target):
         self._stream.write(_line(task, body, answer))
 
 
-class Lines(Target):
+class Lines(Destination):
     """A file of JSON Lines that grows. A line that an interruption cut off is taken away before going on."""
 
     def __init__(self, path: Path) -> None:
