@@ -158,8 +158,7 @@ class Run:
         if self.policy.wants_list(self.now):
             self.policy.pace.take(self.now)
             self._after(LIST_MS, _LISTED, self.account.window(self.now))
-        if page := self.policy.wants_page(self.now):
-            self.policy.pace.take(self.now)
+        if page := self.policy.wants_page(self.now):  # its pace has left room for these
             self._after(LIST_MS, _AUDITED, self.account.page(page, self.now))
 
     def _is_over(self) -> bool:

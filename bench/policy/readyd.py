@@ -13,7 +13,7 @@ from dataclasses import replace
 from bench.policy.account import Page
 from bench.policy.book import FUNCTION, Book
 from bench.policy.harness import LANES, Pace
-from bench.policy.sweeps import Sweeps
+from bench.policy.sweeps import PER_MINUTE, Sweeps
 from bench.policy.workload import SECOND_MS, START, Workload
 from daemon.policy import answers, expiry, listing, probing, window
 from daemon.policy.answers import Answer, AnswerKind
@@ -39,7 +39,7 @@ class Readyd:
     def __init__(self, work: Workload, per_minute: int, *, audit: bool = True) -> None:
         """Read the ledger; without `audit` it looks at lists only."""
         self.rules = Rules()
-        self._limiter = Limiter(Limit(per_minute, 60_000))
+        self._limiter = Limiter(Limit(per_minute, 60_000), set_aside=PER_MINUTE)
         self.pace: Pace = self._limiter
         self._book = Book(work)
         self._tasks = self._book.tasks
