@@ -208,9 +208,9 @@ def test_beside_a_busy_daemon_no_minute_holds_too_many_calls_and_both_get_on(liv
         assert took <= 3 * MINUTE, "eighteen pages, seven a minute: hardly a call was left unused"
         assert not [one for one in life.ledger.audits.all().values() if one.failures or one.api != "merchant"]
         with life.ledger._connection.reading() as database:
-            sweep = list(database.rows("select asked_at from audit_call where why <> 'adopted by hand'"))
-        assert len(sweep) >= 5
-        assert sweep[4][0] <= began + took, "the daemon had its share"
+            rows = list(database.rows("select asked_at from audit_call where why <> 'adopted by hand'"))
+        sweep = [at for (at,) in rows if at <= began + took]
+        assert len(sweep) >= 2 * (took // MINUTE), "the daemon has its share"
 
     live(story, foreign=True, general_limit=30)  # asserts that nothing was throttled
 
