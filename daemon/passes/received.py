@@ -190,6 +190,7 @@ class Receiver:
         home = [one.task_id for one in ends if one.to is State.COLLECTED]
         if home:
             self._tools.log.info("results.delivered", count=len(home), bytes=size, tasks=home[:5])
+            self._tools.came_home()
         for one in ends:
             if one.to is State.FAILED:
                 self._tools.log.warning("task.failed", task=one.task_id, code=one.code, message=one.message)

@@ -93,8 +93,7 @@ class Recorder:
         log = self._tools.log
         if home:
             log.info("results.collected", count=len(home), bytes=size, tasks=home[:5])
-            for call in self._tools.on_home:
-                call()
+            self._tools.came_home()
         for one in kept:
             log.warning("task.kept", task=one.task_id, code=one.code, message=one.message)
         for one in ends:

@@ -48,6 +48,11 @@ class Tools:
         """Say which form of a task's result is wanted."""
         return wanted_variant(task, self.variants)
 
+    def came_home(self) -> None:
+        """Tell whoever waits for results that some are here, durable."""
+        for call in self.on_home:
+            call()
+
     def ledger_failed(self, error: LedgerError, job: str) -> None:
         """Note that the ledger could not be read or written, and say so unless that was said lately."""
         if self.disk.failed(str(error), self.ticks()):

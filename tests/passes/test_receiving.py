@@ -74,11 +74,15 @@ async def receiving(life: Any, *, verify: bool = False) -> AsyncIterator[Way]:
 
 def test_postbacks_bring_their_results_without_a_single_get(live: Live) -> None:
     async def story(life: Any) -> None:
+        told: list[int] = []
         async with receiving(life) as way:
+            life.service.tools.on_home.append(lambda: told.append(life.now()))
             ids = life.post(count=150, postback_url=way.url("post"), **POSTBACKS)
             await life.until_settled(within=HOUR)
         assert life.states() == {State.COLLECTED: 150}
         assert life.world.counts()["gets"] == 0
+        home_at = [life.task(one).settled_at for one in ids]
+        assert all(any(0 <= at - home <= SECOND for at in told) for home in home_at), "targets hear at once"
         assert {tuple(life.why(one)) for one in ids} == {("recorded", "postback", "postback")}
         for one in ids:
             task, truth = life.task(one), life.world.truth(one)
