@@ -127,7 +127,7 @@ class Collector:
     def _start_next(self, *, until_empty: bool = False) -> int | None:
         """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
         tools, ticks = self._tools, self._tools.ticks()
-        pause = max(tools.remote.pause_of_gets_ms(ticks), self._rest_until - ticks, 0)
+        pause = max(tools.remote.pause_ms(ticks, get=True), self._rest_until - ticks, 0)
         if pause and until_empty and not self._running:
             return None
         # While the remote or the ledger is in trouble, one call at a time finds out whether it is back.
@@ -233,7 +233,7 @@ class Collector:
             return
         before = tools.remote.failures
         api = api_of(task.function)
-        tools.remote.troubled(error, api, now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
+        tools.remote.troubled(error, api, now=tools.now(), ticks=tools.ticks(), rules=tools.rules, get=True)
         if kind is AnswerKind.THROTTLED:
             tools.general.tighten(tools.ticks())
         if before == 0:

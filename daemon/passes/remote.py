@@ -33,10 +33,11 @@ ABOUT_THE_PATH = (RequestRefused, Garbled, TooLarge)
 MOST_FAILING = 10_000
 """So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""
 
-LISTS_FIRST_MS = 6_000
-"""So long GETs wait for lists when a pause is over that is not the first in a row: a list that is due is asked within a
-tick. Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile
-nobody would find out that the remote is well."""
+AFTER_YOU_MS = 6_000
+"""In a row of failures, who failed last (GETs, or lists and audits) waits so much longer than the other after a pause.
+
+Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile no list
+would find out that the remote is well; and where only lists are broken, GETs must not wait for them."""
 
 PROBE_MS = 60_000
 """While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
@@ -64,6 +65,7 @@ class Remote:
     empty_lists: dict[str, int] = field(default_factory=dict)  # listing -> since when suspiciously empty
     refused: dict[str, Refusal] = field(default_factory=dict)  # by API
     answers: int = 0  # usable answers so far
+    after_get: bool = False  # it was a GET that failed last
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
     def well(self, api: str | None = None) -> bool:
@@ -79,12 +81,15 @@ class Remote:
             self.refused.pop(api, None)
         return trouble
 
-    def troubled(self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules) -> None:
-        """Note a call that failed for a reason that is not about one task, and pause."""
+    def troubled(
+        self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules, get: bool = False
+    ) -> None:
+        """Note a call (`get`: a GET of a result) that failed for a reason that is not about one task, and pause."""
         if isinstance(error, AccountRefused) and not error.everywhere:
             self.refused[api] = Refusal(str(error), ticks + rules.account_ms)
             return
         kind = kind_of(error)
+        self.after_get = get
         if ticks >= self.resume_ticks or kind is not self.kind:
             self.failures += 1
         self.kind = kind
@@ -96,14 +101,10 @@ class Remote:
             self.asked_pause_ticks = max(self.asked_pause_ticks, ticks + (error.retry_after_ms or 0))
         self.resume_ticks = max(self.resume_ticks, ticks + pause)
 
-    def pause_ms(self, ticks: int) -> int:
-        """How long no call should be made; 0 when calls may be made now."""
-        return max(0, self.resume_ticks - ticks, self.asked_pause_ticks - ticks)
-
-    def pause_of_gets_ms(self, ticks: int) -> int:
-        """How long no GET should be begun: in a row of failures lists have the first word."""
-        lists_first = self.resume_ticks + LISTS_FIRST_MS if self.failures > 1 else 0
-        return max(self.pause_ms(ticks), lists_first - ticks)
+    def pause_ms(self, ticks: int, *, get: bool = False) -> int:
+        """How long no call (`get`: no GET of a result) should be begun; 0 when it may be now."""
+        courtesy = AFTER_YOU_MS if self.failures > 1 and get == self.after_get else 0
+        return max(0, self.resume_ticks + courtesy - ticks, self.asked_pause_ticks - ticks)
 
     def refuses(self, api: str, ticks: int) -> bool:
         """Say whether this API refused the account lately."""
