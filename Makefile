@@ -44,7 +44,7 @@ bench-queue: $(VENV)/.installed ## how long the queue stops the loop, with half 
 	$(VENV)/bin/python -m bench.queue
 
 test: lint official-client ## every check and every test
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n auto --dist worksteal
 
 test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-compatible server
 	$(VENV)/bin/python -m tests.handover.s3_server $(S3)/bin/python
