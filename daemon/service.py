@@ -135,6 +135,7 @@ class Service:
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
         }
+        tools.on_well += [self.collector.refresh, self._look_again]
         self._handing = [HandOver(tools, rule, door) for rule, door in tools.targets]
         for one in self._handing:
             self._add_target(one)
@@ -242,6 +243,11 @@ class Service:
         self._tell_of_refusal()
         # After Tasks Ready had its turn, and in a loop of its own: a slow answer there must not hold this one up.
         self._loops["fixed"].wake()
+
+    def _look_again(self) -> None:
+        """Let lists say what was missed while the remote was in trouble."""
+        self._reconciler.forget_plan()
+        self._loops["reconcile"].wake()
 
     async def _audit(self) -> None:
         await self._auditor.run()

@@ -27,7 +27,7 @@ async def ask(tools: Tools) -> None:
             tools.remote.troubled(error, "appendix", now=tools.now(), ticks=tools.ticks(), rules=tools.rules)
         tools.log.warning("account.unanswered", problem=str(error))
         return
-    tools.remote.well("appendix")
+    tools.answered("appendix")
     tools.ledger.facts.put("account_answered", str(tools.now()), tools.now())
     if facts.general_limit:
         tools.ledger.facts.put("general_limit", str(facts.general_limit), tools.now())

@@ -110,8 +110,7 @@ class Auditor:
         except RemoteError as error:
             self._failed(call_id, turn, error)
             return True
-        if tools.remote.well(turn.api):
-            self.on_change(())  # the remote is back
+        tools.answered(turn.api)
         self._answered(call_id, turn, cursor, answer)
         return True
 

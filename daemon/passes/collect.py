@@ -205,8 +205,7 @@ class Collector:
         return False
 
     def _answered(self, task: Candidate) -> None:
-        if self._tools.remote.well(api_of(task.function)):
-            self._queue.refresh()
+        self._tools.answered(api_of(task.function))
         self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:

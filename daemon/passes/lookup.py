@@ -99,7 +99,7 @@ class Finder:
         except RemoteError as error:
             self._failed(call_id, api, error)
             return False
-        tools.remote.well(api)
+        tools.answered(api)
         tools.ledger.intents.end_look(
             call_id, outcome="listed", code=answer.code, rows=answer.row_count, at=tools.now()
         )

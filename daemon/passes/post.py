@@ -99,7 +99,7 @@ class Poster:
             answer = await tools.client.post(function, batch, [one.key for one in intents])
         except RemoteError as error:
             return self._refused(call_id, function, intents, error)
-        tools.remote.well(api_of(function))
+        tools.answered(api_of(function))
         return self._answered(call_id, function, intents, answer)
 
     def _answered(self, call_id: int, function: str, intents: list[Intent], answer: PostingAnswer) -> Ending:

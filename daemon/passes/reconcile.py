@@ -76,8 +76,9 @@ class Reconciler:
     def _as_of_now(self, look: Look) -> Look:
         if (look.asked_at or 0) > self.tools.now():
             return replace(look, asked_at=None)
-        if look.failures and (look.asked_at or 0) < self.tools.started_at:
-            # A restart is often the cure for what failed (a password, a proxy): it does not wait out an old pause.
+        if look.failures and (look.asked_at or 0) < max(self.tools.started_at, self.tools.remote.back_at):
+            # A restart is often the cure for what failed (a password, a proxy), and an answer after an outage shows
+            # that it is cured: neither waits out an old pause.
             return replace(look, asked_at=look.answered_at, failures=0)
         return look
 
@@ -92,8 +93,7 @@ class Reconciler:
         except RemoteError as error:
             self._failed(poll_id, ask, error)
             return
-        if tools.remote.well(api_of(ask.listing)):
-            self.on_change()
+        tools.answered(api_of(ask.listing))
         self._answered(poll_id, ask, answer)
 
     def _failed(self, poll_id: int, ask: Ask, error: RemoteError) -> None:

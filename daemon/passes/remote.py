@@ -39,6 +39,10 @@ AFTER_YOU_MS = 6_000
 Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile no list
 would find out that the remote is well; and where only lists are broken, GETs must not wait for them."""
 
+OUTAGE = 3
+"""So many calls in a row that found nobody, of lists and of GETs, are an outage; a list that failed during one need not
+wait when it is over."""
+
 PROBE_MS = 60_000
 """While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
 
@@ -65,20 +69,22 @@ class Remote:
     empty_lists: dict[str, int] = field(default_factory=dict)  # listing -> since when suspiciously empty
     refused: dict[str, Refusal] = field(default_factory=dict)  # by API
     answers: int = 0  # usable answers so far
+    back_at: int = 0  # when the last outage ended
     after_get: bool = False  # it was a GET that failed last
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
-    def well(self, api: str | None = None) -> bool:
+    def well(self, api: str, now: int) -> bool:
         """Note an answer (of an API): the remote is there and lets us in. Say whether it did not before."""
         trouble = self.failures > 0 or api in self.refused
+        if self.failures >= OUTAGE and self.kind is AnswerKind.UNREACHABLE:
+            self.back_at = now
         self.failures = 0
         self.kind = None
         self.detail = ""
         self.since = None
         self.resume_ticks = 0
         self.answers += 1
-        if api is not None:
-            self.refused.pop(api, None)
+        self.refused.pop(api, None)
         return trouble
 
     def troubled(

@@ -42,6 +42,7 @@ class Tools:
     disk: Disk = field(default_factory=Disk)
     targets: Sequence[tuple[TargetRule, Door]] = ()
     on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
+    on_well: list[Callable[[], None]] = field(default_factory=list)  # called when the remote is well again
     postbox: Postbox = field(default_factory=Postbox)
 
     def variant_of(self, task: Candidate) -> str:
@@ -52,6 +53,12 @@ class Tools:
         """Tell whoever waits for results that some are here, durable."""
         for call in self.on_home:
             call()
+
+    def answered(self, api: str) -> None:
+        """Note an answer (of an API); where the remote was in trouble before, tell whoever waits for it."""
+        if self.remote.well(api, self.now()):
+            for call in self.on_well:
+                call()
 
     def ledger_failed(self, error: LedgerError, job: str) -> None:
         """Note that the ledger could not be read or written, and say so unless that was said lately."""

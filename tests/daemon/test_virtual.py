@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
@@ -185,6 +186,15 @@ def test_the_pace_hears_of_every_move_of_time() -> None:
     assert heard == [START + 1000, START + 3000]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell lets its background jobs ignore SIGINT, and their children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupting_ends_a_run_cleanly_in_the_middle_of_busy_days() -> None:
     ended: list[str] = []
     moves = 0

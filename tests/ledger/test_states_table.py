@@ -68,7 +68,9 @@ def test_the_real_ledger_refuses_every_other_pair_and_stays_as_it_was(tmp_path: 
             assert dump(path, kit) == before
 
 
-@pytest.mark.parametrize(("origin", "to"), [(origin, to) for origin in State for to in sorted(TRANSITIONS[origin])])
+@pytest.mark.parametrize(
+    ("origin", "to"), [(origin, to) for origin in State for to in sorted(TRANSITIONS[origin])]
+)
 def test_the_real_ledger_makes_every_allowed_move_and_remembers_it(
     book: Ledger, kit: Any, origin: State, to: State
 ) -> None:
