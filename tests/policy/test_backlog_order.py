@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.policy.backlog import AT_ONCE, Backlog
-from daemon.policy.priority import DELETION_MARGIN_MS, Ranked, order
+from daemon.policy.priority import DELETION_MARGIN_MS, SPARE, Ranked, order
 from daemon.policy.stretches import NEAR
 
 NOW = 1_000_000_000
@@ -41,6 +41,12 @@ def world(
 SECONDS = st.integers(-2, 14).map(lambda left: left * SECOND)
 CROWDED = world(24, SECONDS)
 ANY_MS = world(24, st.integers(-2_000, 40_000))
+# All can be on time, and many of them only just: the n-th is due when n are served, or a little later.
+JUST_IN_TIME = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 6)), max_size=24).map(
+    lambda rows: [
+        ranked(f"t{n:02}", one, (n + later) * SECOND) for n, (one, later) in enumerate(rows, start=1)
+    ]
+)
 PERISHABLE = world(24, SECONDS, SHORT)
 
 
@@ -69,16 +75,17 @@ def served(backlog: Backlog, count: int, rate: float = RATE) -> list[Ranked]:
 
 @settings(max_examples=600, deadline=None)
 @given(
-    CROWDED | ANY_MS | PERISHABLE,
+    CROWDED | ANY_MS | PERISHABLE | JUST_IN_TIME,
     st.integers(0, 30),
     st.sampled_from([RATE, RATE / 3, RATE * 2.5, 1e-9, 0.0, 10.0]),
+    st.sampled_from([0.0, SPARE, 0.4]),
 )
 def test_what_is_taken_is_what_the_exact_order_puts_first(
-    tasks: list[Ranked], count: int, rate: float
+    tasks: list[Ranked], count: int, rate: float, spare: float
 ) -> None:
-    exact = order(tasks, NOW, rate)
+    exact = order(tasks, NOW, rate, spare)
     backlog = filled(tasks)
-    assert names(backlog.take(count, NOW, rate)) == names(exact[:count])
+    assert names(backlog.take(count, NOW, rate, spare)) == names(exact[:count])
     assert {one.id for one in exact[count:]} == {one.id for one in tasks if one.id in backlog}
 
 
