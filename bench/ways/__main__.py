@@ -34,7 +34,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.ways", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="hours, not days: under a minute")
+    parser.add_argument("--quick", action="store_true", help="an hour of each trouble: under a minute")
     parser.add_argument("--only", metavar="TEXT", help="runs whose name holds TEXT, like 'none script'")
     parser.add_argument("--into", metavar="FILE", type=Path, help="put the table into this document too")
     return parser.parse_args()

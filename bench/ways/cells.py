@@ -65,10 +65,10 @@ TROUBLES: tuple[Trouble, ...] = (
     Trouble(DROPPED, "every webhook is dropped", 7 * 24),
     Trouble(LISTS, "Tasks Ready answers HTTP 500", 24),
     Trouble(DOWN, "the receiver is down (503)", 62),
-    Trouble(FOREIGN, "5,000 foreign tasks fill the window", 24),
+    Trouble(FOREIGN, "5,000 foreign tasks fill the window", 4),
 )
 
-QUICK_HOURS = 4
+QUICK_HOURS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Cell:
 
 
 def every_cell(*, quick: bool = False) -> Iterator[Cell]:
-    """Name every run that tells something; `quick`: troubles of some hours, not of days."""
+    """Name every run that tells something; `quick`: an hour of each trouble."""
     for one in TROUBLES:
         trouble = Trouble(one.name, one.title, QUICK_HOURS) if quick else one
         for way in WAYS:
