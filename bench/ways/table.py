@@ -1,6 +1,6 @@
 """Writes the outcomes as one table for people, and puts it into a document. Runs nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from bench.ways.account import NEVER, Outcome
@@ -17,23 +17,18 @@ GETs (those that came too early among them), lists (Tasks Ready), audit (id_list
 warned: the first alert, and how long after the beginning of the trouble."""
 FENCE = "```"
 UNITS = (("s", 1_000, 100), ("m", 60_000, 100), ("h", 3_600_000, 72), ("d", 86_400_000, 10_000))
+"""Name, ms, and from how many on the next one is used."""
 
 
 def text(outcomes: Sequence[Outcome]) -> str:
     """Write everything."""
     lines = [HEAD]
     for trouble, group in groupby(outcomes, key=lambda one: one.cell.trouble):
-        lines += [
-            "-" * len(HEAD),
-            f"{trouble.title}, {_for(trouble.hours)}, {trouble_tasks(outcomes, trouble.name):,} tasks",
-        ]
-        lines += [_row(one) for one in group]
-    return "\n".join(line.rstrip() for line in [*lines, "", *_legend()])
-
-
-def trouble_tasks(outcomes: Sequence[Outcome], name: str) -> int:
-    """Count the tasks of a run with this trouble."""
-    return next(one.tasks for one in outcomes if one.cell.trouble.name == name)
+        runs = list(group)
+        lines.append("-" * len(HEAD))
+        lines.append(f"{trouble.title}, {_for(trouble.hours)}, {runs[0].tasks:,} tasks")
+        lines += [_row(one) for one in runs]
+    return "\n".join(line.rstrip() for line in [*lines, "", *LEGEND.splitlines()])
 
 
 def put_into(document: str, table: str) -> str:
@@ -73,7 +68,3 @@ def _row(one: Outcome) -> str:
         f"{one.cell.way.name:22}{one.lost:6,}{one.late:6,}{waits}{gets:>6}{early:>6}{lists:>6}{id_lists:>6}"
         f" {warned}"
     )
-
-
-def _legend() -> Iterator[str]:
-    yield from LEGEND.splitlines()

@@ -185,7 +185,7 @@ def test_the_document_holds_a_whole_table_of_this_command() -> None:
     assert table.HEAD in lines
     expected = table.text([example(cell) for cell in every_cell()]).splitlines()
     found = lines[lines.index(table.HEAD) :][: len(expected)]
-    assert [line[:24] for line in found] == [line[:24] for line in expected]
+    assert [line[:22] for line in found] == [line[:22] for line in expected]
     assert table.put_into(document, "\n".join(found)) == document
 
 
