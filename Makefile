@@ -4,7 +4,7 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 test-kills lint bench-policy bench-queue official-client clean
+.PHONY: help demo test test-s3 test-kills lint bench-policy bench-queue bench-ways official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -42,6 +42,9 @@ bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside 
 
 bench-queue: $(VENV)/.installed ## how long the queue stops the loop, with half a million tasks in the ledger
 	$(VENV)/bin/python -m bench.queue
+
+bench-ways: $(VENV)/.installed ## the ways to learn of completion compared, with everything that can fail (docs/three-ways.md)
+	$(VENV)/bin/python -m bench.ways --into docs/three-ways.md
 
 test: lint official-client ## every check and every test
 	$(VENV)/bin/pytest -n auto --dist worksteal

@@ -1,5 +1,6 @@
 """`run`, `demo` and `simulate`: the long-running commands. Everything heavy is imported when its command runs."""
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, shared_options
-from daemon.cli.render import write_json
+from daemon.cli.render import say, write_json
 
 if TYPE_CHECKING:
     from daemon.simulator.faults import Faults
@@ -146,17 +147,20 @@ def simulate(port: int, seed: int, speed: float, turnaround: float | None, fault
     """Serve a simulated DataForSEO on loopback: same paths, same limits, same surprises, for any client.
 
     The first line on standard output is its base URL, with the login and password that it accepts. Ctrl-C or
-    SIGTERM ends it.
+    SIGTERM ends it; then it says on standard error what it counted: posted, gets, webhooks_sent and so on.
     """
     from daemon.simulator import server
 
     try:
-        server.serve(port=port, seed=seed, speed=speed, turnaround_s=turnaround, faults=_faults(faults))
+        counts = server.serve(
+            port=port, seed=seed, speed=speed, turnaround_s=turnaround, faults=_faults(faults)
+        )
     except BrokenPipeError:
         raise
     except OSError as error:
         msg = f"port {port} cannot be used: {error.strerror}; --port 0 picks a free one"
         raise WrongUseError(msg) from None
+    say(f"counted {json.dumps({name: count for name, count in counts.items() if count})}")
     return DONE
 
 

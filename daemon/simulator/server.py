@@ -33,8 +33,10 @@ def serve(
     options: Options | None = None,
     start_ms: int | None = None,
     echo: Callable[[str], None] | None = None,
-) -> None:
+) -> dict[str, int]:
     """Serve until SIGINT or SIGTERM; the first line told to `echo` is `URL login=... password=...`.
+
+    Returns what the world counted (`World.counts`).
 
     Args:
         port: 0 picks a free one.
@@ -58,7 +60,7 @@ def serve(
         options = Options() if turnaround_s is None else Options(turnaround=Turnaround.around(turnaround_s))
     with contextlib.closing(_listening(port)) as listener:
         (echo or _to_stdout)(f"http://{HOST}:{listener.getsockname()[1]} login={LOGIN} password={PASSWORD}")
-        asyncio.run(_serve(listener, seed, speed, faults or Faults.none(), options, start_ms))
+        return asyncio.run(_serve(listener, seed, speed, faults or Faults.none(), options, start_ms))
 
 
 def _listening(port: int) -> socket.socket:
@@ -81,7 +83,7 @@ def _to_stdout(line: str) -> None:
 
 async def _serve(
     listener: socket.socket, seed: int, speed: float, faults: Faults, options: Options, start_ms: int | None
-) -> None:
+) -> dict[str, int]:
     loop = asyncio.get_running_loop()
     born = loop.time()
     # Clients compare what they see with the real date; this is the one place that ties both together.
@@ -99,6 +101,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.ask_to_stop)
     await server.serve(sockets=[listener])
+    return world.counts()
 
 
 class _Server(uvicorn.Server):

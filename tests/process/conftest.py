@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENDS_WITHIN_S = 15
 STOPS_WITHIN_S = 10
 FUNCTION = "serp/google/organic"
+OFFICIAL = Path(os.environ.get("READYD_OFFICIAL_PYTHON", ROOT / ".venv-official" / "bin" / "python"))
 LOOK_EVERY_S = 0.05
 LOOKS = 800
 """More looks than any honest wait needs: some 40 s."""
@@ -31,6 +32,7 @@ class Remote:
     url: str
     login: str
     password: str
+    process: subprocess.Popen[str]
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, auth=(self.login, self.password), timeout=20)
@@ -210,29 +212,46 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture
 def simulate() -> Iterator[Callable[..., Remote]]:
-    """Start `readyd simulate` with the given options, or other `code` that serves in its way."""
+    """Start `readyd simulate` with the given options, or other `code` that serves in its way.
+
+    What it says on standard error goes into the file `said`.
+    """
     running: list[subprocess.Popen[str]] = []
 
-    def start(*options: str, code: str = "") -> Remote:
+    def start(*options: str, code: str = "", said: Path = Path(os.devnull)) -> Remote:
         server = ["-c", code] if code else ["-m", "daemon", "simulate", "--port", "0"]
-        process = subprocess.Popen(
-            [sys.executable, *server, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        with said.open("w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, *server, *options],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
         running.append(process)
         assert process.stdout is not None
         url, *facts = process.stdout.readline().split()
         words = dict(fact.split("=", 1) for fact in facts)
-        return Remote(url, words["login"], words["password"])
+        return Remote(url, words["login"], words["password"], process)
 
     yield start
     for process in running:
         end(process)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def official() -> Callable[..., list[str]]:
+    """Give the command that lets the official client, in its own environment, do something at a remote."""
+    if not OFFICIAL.exists():
+        pytest.skip("the official client is not installed: run `make official-client`")
+    poster = Path(__file__).with_name("official_poster.py")
+
+    def words(remote: Remote, *verb: str) -> list[str]:
+        return [str(OFFICIAL), str(poster), remote.url, remote.login, remote.password, *verb]
+
+    return words
 
 
 @pytest.fixture
