@@ -80,21 +80,6 @@ class Webhook(StrEnum):
     POSTBACK = "postback"  # the result itself; the task is listed only when the delivery failed
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryFailure:
-    """Why the newest failed delivery of a task's webhook failed, as the remote tells it. Holds no URL: it is a secret."""
-
-    task_id: str
-    webhook: Webhook  # PINGBACK or POSTBACK
-    at: int  # when it failed
-    host: str | None  # who was called
-    http_code: int | None  # what was answered; None: there was no answer
-    took_ms: int | None
-    answer: str | None  # the beginning of what was answered, without secrets
-    code: int | None  # the remote's own code
-    message: str | None
-
-
 class PrioritySource(StrEnum):
     """Who decided the priority of a task. A `user` word is never overwritten by a rule."""
 

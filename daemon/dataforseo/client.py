@@ -179,7 +179,7 @@ class Client:
         offset: int = 0,
         limit: int = failures.PAGE_ROWS,
     ) -> FailuresAnswer:
-        """Ask for one page of an API's failed deliveries of one kind, since an instant (ms UTC), from the row `offset` on.
+        """Ask for one page of an API's failed deliveries of one kind since an instant (ms UTC), from a row on.
 
         Free, 10 calls a minute, the last 7 days, or 24 hours by older pages (docs errors).
 

@@ -22,7 +22,8 @@ from daemon.dataforseo.posted import written
 from daemon.dataforseo.rows import parse_date
 from daemon.dataforseo.shapes import Call
 from daemon.dataforseo.wire import few
-from ledger.records import DeliveryFailure, Webhook
+from ledger.failure_records import DeliveryFailure
+from ledger.records import Webhook
 
 PAGE_ROWS = 1000
 """docs errors: the most rows of one answer."""
@@ -35,7 +36,7 @@ LONGEST_S = 3_600.0
 """No receiver takes longer; docs: after 10 s the connection is dropped."""
 
 _CALL = "errors"
-_READ_MOST = 4_000
+_READ_MOST = 2_000
 _LONGEST_SECRET = 500
 _INVISIBLE = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>?")
@@ -166,7 +167,7 @@ def _took_ms(raw: Raw) -> int | None:
 
 def _excerpt(text: str | None, url: str) -> str | None:
     """Keep the beginning of what a receiver said, readable, and without what may be secret."""
-    if not text:
+    if not text or text == url:
         return None
     begun = masked(text[:_READ_MOST], url)
     if len(text) > _READ_MOST:

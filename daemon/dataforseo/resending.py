@@ -96,4 +96,6 @@ def _matched(
 def _named(element: Element, asked: set[str]) -> str | None:
     data = shapes.value(element.data)
     echoed = data.get("id") if isinstance(data, dict) else None
-    return next((one for one in (echoed, shapes.text(element.id)) if isinstance(one, str) and one in asked), None)
+    return next(
+        (one for one in (echoed, shapes.text(element.id)) if isinstance(one, str) and one in asked), None
+    )

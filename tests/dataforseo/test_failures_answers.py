@@ -1,6 +1,7 @@
-"""Why deliveries failed, read from `errors`, and what webhook_resend says; in made-up answers and from the simulator."""
+"""Why deliveries failed (errors), and what webhook_resend says: in made-up answers, and from the simulator."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 
 from daemon.dataforseo.catalogue import ERROR_APIS
 from daemon.dataforseo.client import Client
-from daemon.dataforseo.errors import AccountRefused, Garbled, RemoteError, RequestRefused, Throttled, Unreachable
+from daemon.dataforseo.errors import (
+    AccountRefused,
+    Garbled,
+    RemoteError,
+    RequestRefused,
+    Throttled,
+    Unreachable,
+)
 from daemon.dataforseo.failures import EXCERPT, FailuresAnswer, read_failures
 from daemon.dataforseo.masking import host_of, masked
 from daemon.dataforseo.resending import read_resend
@@ -21,7 +29,8 @@ from daemon.simulator.options import LOGIN, PASSWORD, Options, Turnaround
 from daemon.simulator.records import Receipt
 from daemon.simulator.transport import SimulatedTransport
 from daemon.simulator.world import World
-from ledger.records import DeliveryFailure, Webhook
+from ledger.failure_records import DeliveryFailure
+from ledger.records import Webhook
 
 T = TypeVar("T")
 START = 1_793_577_600_000
@@ -89,11 +98,17 @@ def test_dates_come_in_both_spellings(remote: Any, written: str) -> None:
         ({"error_message": "connection refused"}, "message", "connection refused"),
         ({"http_response": None}, "answer", None),
         ({"http_response": ["x"]}, "answer", None),
-        ({"http_response": "<title>502 Bad&nbsp;Gateway</title>\n<hr>nginx"}, "answer", "502 Bad Gateway nginx"),
+        (
+            {"http_response": "<title>502 Bad&nbsp;Gateway</title>\n<hr>nginx"},
+            "answer",
+            "502 Bad Gateway nginx",
+        ),
         ({"http_response": "<style>b{}</style>a\x00\x1b[31m\tb"}, "answer", "a [31m b"),
     ],
 )
-def test_fields_are_read_by_themselves(remote: Any, changes: dict[str, Any], field: str, value: object) -> None:
+def test_fields_are_read_by_themselves(
+    remote: Any, changes: dict[str, Any], field: str, value: object
+) -> None:
     assert getattr(only(remote, **changes), field) == value
 
 
@@ -127,8 +142,8 @@ ECHOES: tuple[Callable[[str, str], str], ...] = (
     lambda url, secret: f"no route for /{secret}/post; known are: ".replace("/", "\\/"),
     lambda url, secret: "".join(f"&#{ord(letter)};" for letter in secret),
     lambda url, secret: f"bad key {secret.upper()} or {secret.lower()}",
-    lambda url, secret: "-" * (4_000 - len(secret) // 2) + secret,
-    lambda url, secret: "<b>" * 1_330 + secret + "</b>",
+    lambda url, secret: "-" * (2_000 - len(secret) // 2) + secret,
+    lambda url, secret: "<b>" * 663 + secret + "</b>",
     lambda url, secret: f'{{"path": "/hook/{secret}", "token": "{secret}"}}',
 )
 
@@ -203,10 +218,17 @@ def test_each_task_is_told_by_its_id_or_its_place(remote: Any) -> None:
 @given(
     result=st.recursive(
         st.none() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["id", "datetime", "function", "http_url", "http_code", "http_time", "http_response"]),
-            inner | st.sampled_from(["postback_url", "2026-11-23 09:15:00", "11230915-9999-0066-0000-000000000001"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["id", "datetime", "function", "http_url", "http_code", "http_time", "http_response"]
+                ),
+                inner
+                | st.sampled_from(
+                    ["postback_url", "2026-11-23 09:15:00", "11230915-9999-0066-0000-000000000001"]
+                ),
+            )
         ),
         max_leaves=25,
     ),
@@ -216,10 +238,8 @@ def test_any_result_is_an_answer_or_a_refusal(remote: Any, result: Any, code: An
     for wrapped in (result, [result]):
         body = remote.text(remote.envelope([{"status_code": code, "data": result, "result": wrapped}]))
         for reader in (lambda body: read_failures(body, "serp"), lambda body: read_resend(body, ["a", "b"])):
-            try:
+            with contextlib.suppress(RemoteError):
                 reader(body)
-            except RemoteError as error:
-                assert str(error)
 
 
 # the client against the simulator -----------------------------------------------------------------------
@@ -270,7 +290,12 @@ def test_pages_of_failures_of_one_kind_come_from_the_simulator() -> None:
         }
         assert {one.at for one in rows} == {START + HOUR}
         (ping,) = (await client.errors("serp", Webhook.PINGBACK)).rows
-        assert (ping.task_id, ping.host, ping.http_code, ping.took_ms) == (*pinged, "other.example", None, 10_000)
+        assert (ping.task_id, ping.host, ping.http_code, ping.took_ms) == (
+            *pinged,
+            "other.example",
+            None,
+            10_000,
+        )
         later = await client.errors("serp", Webhook.POSTBACK, START + HOUR + 1000)
         assert later.rows == ()
         assert (await client.errors("merchant", Webhook.POSTBACK)).rows == ()
