@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -64,7 +65,9 @@ def test_the_ledger_learns_why_each_delivery_failed_and_the_alert_says_it(live: 
                 ("hooks.example", 500, "Internal Server Error at ***")
             }
             for one in shown:
-                assert -SECOND < why[one].at - life.world.truth(one).done_at <= MINUTE, "errors counts seconds"
+                assert -SECOND < why[one].at - life.world.truth(one).done_at <= MINUTE, (
+                    "errors counts seconds"
+                )
             (alert,) = life.alerts("failed delivery")
             assert f"Why: hooks.example answered 500 ({len(life.ledger.failures.of(ids))})" in alert.detail
             assert 0 < sum(one["explained"] for one in life.events("errors.read")) <= len(shown)
@@ -95,7 +98,7 @@ def test_what_errors_does_not_tell_is_asked_for_ever_more_rarely(live: Live) -> 
             await life.sleep(5 * HOUR)
         asked = life.line.since(0, "/errors")
         assert 3 <= len(asked) <= 5, "an hour later it does not matter any more"
-        gaps = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
         assert gaps[0] >= 5 * MINUTE
         assert gaps[1] >= 2 * 5 * MINUTE
         (alert,) = life.alerts("failed delivery")
@@ -163,7 +166,7 @@ def test_it_never_costs_tasks_ready_a_call_nor_exceeds_the_limit_of_errors(live:
             await life.until_settled()
             await life.sleep(20 * MINUTE)
         asked = life.line.since(0, "/errors")
-        gaps = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
         assert len(asked) >= 6
         assert min(gaps) >= 9 * SECOND
         assert Counter(path for _, path in life.line.calls if "/errors" in path).keys() == {
