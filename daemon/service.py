@@ -85,7 +85,7 @@ class Loop:
     """One pass in a loop of its own: it runs when woken, and a failure ends the run, never the loop."""
 
     name: str
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     failures: int = 0
 
@@ -139,11 +139,11 @@ class Service:
         self._finder = lookup.Finder(tools)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
-            "audit": Loop("audit", self._audit),
-            "fixed": Loop("fixed", self._fix),  # woken by reconcile
-            "deliveries": Loop("deliveries", self._inquire),  # woken by reconcile
-            "post": Loop("post", self._post),
-            "lookup": Loop("lookup", self._look_up),
+            "audit": Loop("audit", self._auditor.run),
+            "fixed": Loop("fixed", self._fixer.run),  # woken by reconcile
+            "deliveries": Loop("deliveries", self._inquirer.run),  # woken by reconcile
+            "post": Loop("post", self._poster.run),
+            "lookup": Loop("lookup", self._finder.run),
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -263,21 +263,6 @@ class Service:
         """Let lists say what was missed while the remote was in trouble."""
         self._reconciler.forget_plan()
         self._loops["reconcile"].wake()
-
-    async def _audit(self) -> None:
-        await self._auditor.run()
-
-    async def _fix(self) -> None:
-        await self._fixer.run()
-
-    async def _inquire(self) -> None:
-        await self._inquirer.run()
-
-    async def _post(self) -> None:
-        await self._poster.run()
-
-    async def _look_up(self) -> None:
-        await self._finder.run()
 
     async def _account(self) -> None:
         await account.ask(self.tools)
