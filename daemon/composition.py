@@ -42,21 +42,13 @@ def build_tools(
 
     `by_hand` is for a command that a person waits for: which part of id_list's calls it may make. None: a daemon.
     """
-    login, password = settings.credentials()
     now, ticks = clock.now(), round(clock.monotonic() * 1000)
     # Calls of the last minute, made before a restart, still count: they are in the ledger. One from the future was
     # made before somebody set the clock back; counted as made now, it costs a minute and not hours.
     asked = [ticks - max(0, now - at) for at in ledger.polls.asked_since(now - MINUTE_MS)]
     return Tools(
         ledger=ledger,
-        client=Client(
-            settings.base_url,
-            login,
-            password,
-            lanes=settings.lanes,
-            transport=transport,
-            caps=Caps(inflated_bytes=settings.max_body_mb << 20),
-        ),
+        client=build_client(settings, transport=transport),
         clock=clock,
         rules=settings.rules,
         scopes=scopes(),
@@ -73,6 +65,25 @@ def build_tools(
         follow_account=settings.general_limit is None,
         targets=[(rule, door_of(rule)) for rule in settings.targets],
         postbox=Postbox(enabled=settings.post_enabled == "yes"),
+    )
+
+
+def build_client(
+    settings: Settings, *, transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+) -> Client:
+    """Build the client of the account.
+
+    Raises:
+        SettingsError: credentials are missing.
+    """
+    login, password = settings.credentials()
+    return Client(
+        settings.base_url,
+        login,
+        password,
+        lanes=settings.lanes,
+        transport=transport,
+        caps=Caps(inflated_bytes=settings.max_body_mb << 20),
     )
 
 

@@ -21,7 +21,18 @@ from daemon import logs
 from daemon.clock import SystemClock
 from daemon.composition import build_front, build_tools
 from daemon.notify import Notifier
-from daemon.passes import account, audit, clock_step, fixed, lookup, maintain, post, reconcile, review
+from daemon.passes import (
+    account,
+    audit,
+    clock_step,
+    deliveries,
+    fixed,
+    lookup,
+    maintain,
+    post,
+    reconcile,
+    review,
+)
 from daemon.passes.collect import Collector
 from daemon.passes.handover import HandOver
 from daemon.passes.tools import Tools
@@ -74,7 +85,7 @@ class Loop:
     """One pass in a loop of its own: it runs when woken, and a failure ends the run, never the loop."""
 
     name: str
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     failures: int = 0
 
@@ -123,14 +134,16 @@ class Service:
         self._reconciler = reconcile.Reconciler(tools, self.collector.refresh)
         self._auditor = audit.Auditor(tools, self.collector.refresh)
         self._fixer = self._make_fixer(tools.rules)
+        self._inquirer = deliveries.Inquirer(tools)
         self._poster = post.Poster(tools, self.stop)
         self._finder = lookup.Finder(tools)
         self._loops = {
             "reconcile": Loop("reconcile", self._reconcile),
-            "audit": Loop("audit", self._audit),
-            "fixed": Loop("fixed", self._fix),  # woken by reconcile
-            "post": Loop("post", self._post),
-            "lookup": Loop("lookup", self._look_up),
+            "audit": Loop("audit", self._auditor.run),
+            "fixed": Loop("fixed", self._fixer.run),  # woken by reconcile
+            "deliveries": Loop("deliveries", self._inquirer.run),  # woken by reconcile
+            "post": Loop("post", self._poster.run),
+            "lookup": Loop("lookup", self._finder.run),
             "review": Loop("review", self._review),
             "account": Loop("account", self._account),
             "maintain": Loop("maintain", self._maintain),
@@ -174,6 +187,7 @@ class Service:
             await self.collector.drain(self.stop)
             await self._fix_once()
             self.collector.flush()
+            await self._inquirer.run()
             await asyncio.gather(*(one.run(self.stop) for one in self._handing))
             review.run(self.tools)
         finally:
@@ -243,23 +257,12 @@ class Service:
         self._tell_of_refusal()
         # After Tasks Ready had its turn, and in a loop of its own: a slow answer there must not hold this one up.
         self._loops["fixed"].wake()
+        self._loops["deliveries"].wake()
 
     def _look_again(self) -> None:
         """Let lists say what was missed while the remote was in trouble."""
         self._reconciler.forget_plan()
         self._loops["reconcile"].wake()
-
-    async def _audit(self) -> None:
-        await self._auditor.run()
-
-    async def _fix(self) -> None:
-        await self._fixer.run()
-
-    async def _post(self) -> None:
-        await self._poster.run()
-
-    async def _look_up(self) -> None:
-        await self._finder.run()
 
     async def _account(self) -> None:
         await account.ask(self.tools)

@@ -21,7 +21,7 @@ class Kind:
     views: bool
 
 
-LEDGER = Kind("ledger", 0x72647964, 5, 2, "", views=True)  # "rdyd"
+LEDGER = Kind("ledger", 0x72647964, 6, 2, "", views=True)  # "rdyd"
 RESULTS = Kind("results file", 0x72647962, 2, 1, "results_", views=False)  # "rdyb"
 KINDS = (LEDGER, RESULTS)
 

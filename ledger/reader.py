@@ -18,6 +18,8 @@ from ledger.audits import AUDITS
 from ledger.bodies import Bodies, directory_of
 from ledger.connection import Connection
 from ledger.engine import Engine
+from ledger.failure_records import DeliveryFailure
+from ledger.failures import failed_since, reasons_of
 from ledger.handover_records import Target
 from ledger.handovers import targets
 from ledger.migrate import RESULTS
@@ -110,8 +112,20 @@ class Reader:
     def targets(self) -> list[Target]:
         """Return every target that results were ever handed over to, by name."""
         with self._connection.reading() as database:
-            # A reader migrates nothing; before schema 7 there were no targets.
+            # A reader migrates nothing; before schema 4 there were no targets.
             return targets(database) if database.one("pragma user_version") >= 4 else []
+
+    def failed_deliveries(self, since: int) -> list[str]:
+        """Return the ids of tasks of which a delivery failed since an instant (ms UTC), in order."""
+        with self._connection.reading() as database:
+            return failed_since(database, since) if database.one("pragma user_version") >= 6 else []
+
+    def why_not_delivered(self, task_id: str) -> DeliveryFailure | None:
+        """Return why the newest failed delivery of a task failed, if the remote told it."""
+        with self._connection.reading() as database:
+            # A reader migrates nothing; before schema 6 nobody asked.
+            found = reasons_of(database, [task_id]) if database.one("pragma user_version") >= 6 else {}
+            return found.get(task_id)
 
     def tasks(
         self,

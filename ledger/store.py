@@ -21,6 +21,7 @@ from ledger.deliveries import record as record_arrivals
 from ledger.engine import Engine, Version
 from ledger.evidence import AuditOutcome, Page
 from ledger.evidence import record as record_page
+from ledger.failures import FailureTable
 from ledger.handovers import HandoverTable
 from ledger.intake import Intake, read_posted
 from ledger.intents import IntentTable
@@ -55,6 +56,7 @@ class Ledger:
         self.alerts = AlertTable(connection)
         self.facts = FactTable(connection)
         self.handovers = HandoverTable(connection)
+        self.failures = FailureTable(connection)
         self.bodies = bodies
 
     @classmethod

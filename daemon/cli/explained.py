@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from daemon.cli import words
 from daemon.cli.showing import is_reparsed, meaning, reparsed_by
-from ledger.records import Edition, Look, State, Task, Transition, Webhook
+from ledger.records import Edition, Look, Reason, State, Task, Transition, Webhook
 from ledger.times import as_text
 
 if TYPE_CHECKING:
     from daemon.policy.probing import GetReason
     from daemon.policy.rules import Rules
     from daemon.standing import Standing
+    from ledger.failure_records import DeliveryFailure
 
 EVIDENCE = {
     "recorded": "task_post's answer was recorded",
@@ -67,6 +68,7 @@ class Case:
     why_get: "GetReason | None"  # why a GET is worth its cost now
     by_id_at: int | None  # when it is asked for by id if no list shows it before
     editions: list[Edition]  # what is here of its result, the newest first
+    failure: "DeliveryFailure | None"  # of its webhook
     audited: bool  # its API has an id_list
     rules: "Rules"
 
@@ -97,6 +99,7 @@ def _known(case: Case, now: int) -> Iterator[str]:
     yield f"It is {task.state}: {meaning(task, case.history)}."
     for move in case.history:
         yield f"{as_text(move.at)}: {EVIDENCE.get(move.reason, move.reason)}; so it became {move.to_state}."
+    yield from _delivery(case, now)
     if task.state is State.POSTED:
         yield from _no_sign(case, now)
     if (reparsed_at := reparsed_by(task, case.history)) is not None:
@@ -107,6 +110,29 @@ def _known(case: Case, now: int) -> Iterator[str]:
     if task.code is not None:
         message = f" {words.clean(task.message).rstrip('.')}" if task.message else ""
         yield f"The last answer about it was {task.code}{message}."
+
+
+def _delivery(case: Case, now: int) -> Iterator[str]:
+    """Tell why the newest failed delivery of its webhook failed."""
+    failure = case.failure
+    if failure is None:
+        if any(move.reason == Reason.FAILED_DELIVERY for move in case.history):
+            yield "Why the delivery failed is not known: the remote was not asked yet, or does not tell."
+        return
+    when = f"{as_text(failure.at)}, {words.ago(failure.at, now)}"
+    yield f"The {failure.webhook} failed at {when}: {_answered(failure)}."
+    yield "`readyd resend ID` lets the remote deliver it once more."
+
+
+def _answered(failure: "DeliveryFailure") -> str:
+    """Tell who answered what, or that nobody did."""
+    who = words.clean(failure.host) if failure.host else "its receiver"
+    took = "" if failure.took_ms is None else f" after {failure.took_ms / 1000:.2g} s"
+    message = f" ({words.clean(failure.message)})" if failure.message else ""
+    if failure.http_code is None:
+        return f"{who} gave no answer{took}{message}"
+    said = f" and said {words.clean(failure.answer)!r}" if failure.answer else ""
+    return f"{who} answered HTTP {failure.http_code}{took}{said}{message}"
 
 
 def _editions(editions: list[Edition]) -> Iterator[str]:

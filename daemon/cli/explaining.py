@@ -72,6 +72,7 @@ def _case(reader: "Reader", task: Task, settings: "Settings", now: int) -> Case:
         why_get,
         by_id_at,
         reader.editions(task.id),
+        reader.why_not_delivered(task.id),
         task.function.partition("/")[0] in ID_LIST_APIS,
         rules,
     )

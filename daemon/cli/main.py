@@ -22,6 +22,7 @@ from daemon.cli import (
     posting,
     reading,
     recording,
+    resending,
     running,
     showing,
     spending,
@@ -51,7 +52,14 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         spending.spend,
         handing.targets,
     ),
-    "Act": (changing.prioritise, posting.repost, copying.export, changing.backup, checking.check),
+    "Act": (
+        changing.prioritise,
+        posting.repost,
+        resending.resend,
+        copying.export,
+        changing.backup,
+        checking.check,
+    ),
     "Try": (running.demo, running.simulate),
 }
 
@@ -63,7 +71,7 @@ Exit codes:
     0  done
     1  done, but something needs attention
     2  wrong usage: an option, an argument or a file named on the command line
-   69  the remote cannot be reached (run --once, check --online, adopt)
+   69  the remote cannot be reached (run --once, check --online, adopt, resend)
    70  a bug in readyd
    75  try again later: the ledger is busy, a daemon is already running, the disk is full
    78  the settings or the ledger cannot be used

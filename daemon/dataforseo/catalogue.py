@@ -173,3 +173,6 @@ FIXED: Mapping[str, Listing] = MappingProxyType(
 
 ID_LIST_APIS: tuple[str, ...] = tuple(_DATA["id_list"])
 """The APIs whose id_list shows what was posted to them."""
+
+ERROR_APIS: tuple[str, ...] = tuple(_DATA["errors"])
+"""The APIs that tell why deliveries of webhooks failed."""

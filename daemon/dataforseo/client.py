@@ -12,18 +12,22 @@ from dataclasses import dataclass, replace
 
 import httpx
 
+from daemon.dataforseo import failures, resending
 from daemon.dataforseo.account import AccountFacts, read_account
 from daemon.dataforseo.addresses import IN_CLEAR, holds_credentials, is_base_url, is_loopback, sends_in_clear
 from daemon.dataforseo.catalogue import Listing, is_endpoint
 from daemon.dataforseo.codes import Kind, kind_of
 from daemon.dataforseo.errors import NotSent, RequestRefused, TooLarge, Unreachable
+from daemon.dataforseo.failures import FailuresAnswer
 from daemon.dataforseo.inflate import pack
 from daemon.dataforseo.lanes import Lanes
 from daemon.dataforseo.posted import PAGE_ROWS, PostedAnswer, page_request, read_posted_page
 from daemon.dataforseo.posting import PostingAnswer, path_of, read_posting
 from daemon.dataforseo.received import Received, clock_of, understood
 from daemon.dataforseo.refusals import by_code
+from daemon.dataforseo.resending import ResendAnswer
 from daemon.dataforseo.wire import ListingAnswer, ResultAnswer, read_listing, read_result
+from ledger.records import Webhook
 
 USER_DATA = "/v3/appendix/user_data"
 MIB = 1024 * 1024
@@ -163,6 +167,43 @@ class Client:
         cap = self._caps.inflated_bytes
         answer, _ = understood(received, cap, lambda body: read_posting(body, keys))
         if not answer.words and kind_of(answer.code, posting=True) is not Kind.OK:
+            raise by_code(answer.code, answer.message, received.headers, received.about)
+        return answer
+
+    async def errors(
+        self,
+        api: str,
+        webhook: Webhook,
+        since: int | None = None,
+        *,
+        offset: int = 0,
+        limit: int = failures.PAGE_ROWS,
+    ) -> FailuresAnswer:
+        """Ask for one page of an API's failed deliveries of one kind since an instant (ms UTC), from a row on.
+
+        Free, 10 calls a minute, the last 7 days, or 24 hours by older pages (docs errors).
+
+        Raises:
+            RemoteError: no page came, so nothing is known; the class says what to do.
+        """
+        wanted = failures.failures_request(webhook, since, offset=offset, limit=limit)
+        received = await self._ask("POST", f"/v3/{api}/errors", wanted)
+        cap = self._caps.inflated_bytes
+        answer, _ = understood(received, cap, lambda body: failures.read_failures(body, api))
+        if kind_of(answer.code) not in (Kind.OK, Kind.EMPTY):
+            raise by_code(answer.code, answer.message, received.headers, received.about)
+        return answer
+
+    async def resend(self, ids: Sequence[str]) -> ResendAnswer:
+        """Ask that the webhooks of these tasks go out once more (free). At most 100 (docs webhook_resend).
+
+        Raises:
+            RemoteError: nothing is known of any of them; the class says what to do.
+        """
+        received = await self._ask("POST", resending.PATH, [{"id": one} for one in ids])
+        cap = self._caps.inflated_bytes
+        answer, _ = understood(received, cap, lambda body: resending.read_resend(body, ids))
+        if not answer.words and kind_of(answer.code) is not Kind.OK:
             raise by_code(answer.code, answer.message, received.headers, received.about)
         return answer
 

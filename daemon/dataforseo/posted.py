@@ -75,8 +75,8 @@ def page_request(since: int, until: int, *, offset: int, limit: int, metadata: b
     """Write the body of a call for what was posted from `since` to `until` (ms UTC, whole seconds, both included)."""
     return [
         {
-            "datetime_from": _written(since),
-            "datetime_to": _written(max(until, since + 1000)),  # docs: the end must exceed the start
+            "datetime_from": written(since),
+            "datetime_to": written(max(until, since + 1000)),  # docs: the end must exceed the start
             "limit": limit,
             "offset": offset,
             "sort": "asc",
@@ -187,6 +187,6 @@ def _metadata(raw: Raw) -> dict[str, Any]:
     }
 
 
-def _written(at: int) -> str:
+def written(at: int) -> str:
     """Write an instant as every example of the docs does (their text asks for hyphens in the time)."""
     return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S +00:00")

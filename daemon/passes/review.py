@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from daemon.passes import unposted
 from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
-from daemon.policy import alerts, expiry, handover, listing
-from daemon.policy.alerts import SHOWN_IDS, AlertKind, Condition, Nearing
+from daemon.policy import alerts, deliveries, expiry, handover, listing
+from daemon.policy.alerts import AlertKind, Condition, Nearing
 from daemon.policy.answers import AnswerKind
 from daemon.standing import Standings
 from ledger.records import Alert, Band, Candidate, Look, Outstanding, Reason, State, Webhook
@@ -39,7 +39,10 @@ def run(tools: Tools) -> str:
         *alerts.blocked([_nearing(standings, task) for task in hidden]),
         *_conditions_of_the_remote(tools, outstanding, looks, now),
         *_conditions_of_tasks(tools, now),
-        *_failed_deliveries(tools, now),
+        *deliveries.conditions(
+            tools.ledger.tasks.moved_since(Reason.FAILED_DELIVERY, now - HOUR_MS),
+            tools.ledger.failures.causes(now - HOUR_MS - deliveries.LAG_MS),
+        ),
         *unposted.conditions(tools),
         *_conditions_of_the_ledger(tools),
         *_conditions_of_targets(tools, now),
@@ -154,23 +157,6 @@ def _conditions_of_tasks(tools: Tools, now: int) -> list[Condition]:
             )
         )
     return found
-
-
-def _failed_deliveries(tools: Tools, now: int) -> list[Condition]:
-    """Warn of results that a postback server did not take lately, all together: they have one cause or few."""
-    failed = tools.ledger.tasks.moved_since(Reason.FAILED_DELIVERY, now - HOUR_MS)
-    if not failed:
-        return []
-    results = "1 result" if len(failed) == 1 else f"{len(failed)} results"
-    detail = (
-        f"postback servers did not take {results} in the last hour; the lists show them, so they come here"
-    )
-    command = f"readyd explain {failed[0]}"
-    return [
-        Condition(
-            AlertKind.DELIVERY, "postbacks", "warning", len(failed), detail, command, None, failed[:SHOWN_IDS]
-        )
-    ]
 
 
 def _conditions_of_the_ledger(tools: Tools) -> list[Condition]:

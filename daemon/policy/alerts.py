@@ -57,6 +57,7 @@ class Condition:
     command: str
     nearest_deadline_at: int | None = None
     task_ids: tuple[str, ...] = ()
+    exact: bool = False  # its sentence is worth a write whenever it changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _still_true(alert: Alert, condition: Condition, now: int, rules: Rules, chan
         count=condition.count,
         nearest_deadline_at=condition.nearest_deadline_at,
         task_ids=condition.task_ids,
-        detail=alert.detail if same and not worse else condition.detail,
+        detail=alert.detail if same and not worse and not condition.exact else condition.detail,
         command=condition.command,
         quiet_since=None,
     )

@@ -137,6 +137,13 @@ class Rules:
     post_trouble_least_ms: int = 2 * MINUTE_MS
     post_trouble_most_ms: int = HOUR_MS
 
+    # Why deliveries failed: errors is free, 10 calls a minute (help center), and nothing of it hurries.
+    errors_ms: int = 5 * MINUTE_MS  # from one call about an API's webhooks to the next
+    errors_most_ms: int = 6 * HOUR_MS  # and after calls that told nothing
+    errors_apart_ms: int = 10 * SECOND_MS  # between any two calls: six a minute
+    errors_since_ms: int = HOUR_MS  # older failures are not asked about
+    errors_reach_ms: int = 23 * HOUR_MS  # 7 days by the docs; the help center says 24 hours
+
     # Proof that a task whose answer was lost does not exist (policy.lookup says why each).
     lookup_grace_ms: int = 5 * MINUTE_MS
     lookup_between_ms: int = 5 * MINUTE_MS

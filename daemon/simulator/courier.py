@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
 
-from daemon.simulator.records import Delivery
+from daemon.simulator.records import Delivery, Receipt
 from daemon.simulator.world import World
 
-Send = Callable[[str, str, bytes, Mapping[str, str]], Awaitable[int]]
-"""An async callable (method, url, body, headers) -> HTTP status.
+Send = Callable[[str, str, bytes, Mapping[str, str]], Awaitable[int | Receipt]]
+"""An async callable (method, url, body, headers) -> HTTP status, or a receipt that has the answer's text too.
 
 It raises OSError or httpx.HTTPError when there is no answer.
 """
@@ -58,17 +59,21 @@ class Courier:
             pass
 
     async def _carry(self, delivery: Delivery) -> None:
-        status: int | None = None
+        loop = asyncio.get_running_loop()
+        answer: int | Receipt | None = None
+        begun = loop.time()
         if not delivery.lost:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
-                    status = await self._send(delivery.method, delivery.url, delivery.body, delivery.headers)
+                    answer = await self._send(delivery.method, delivery.url, delivery.body, delivery.headers)
             except (OSError, httpx.HTTPError, httpx.InvalidURL):
-                status = None
-        self._world.settle_webhook(delivery, status)
+                answer = None
+        receipt = answer if isinstance(answer, Receipt) else Receipt(answer)
+        took_s = None if delivery.lost else loop.time() - begun  # of the receiver's time, whatever `speed` is
+        self._world.settle_webhook(delivery, replace(receipt, took_s=took_s))
 
 
-async def send_to_loopback(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+async def send_to_loopback(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Receipt:
     """Send over real HTTP, but to this machine only: a simulator must not knock at other people's doors.
 
     Raises:
@@ -78,4 +83,4 @@ async def send_to_loopback(method: str, url: str, body: bytes, headers: Mapping[
         raise OSError(f"{url} is not on this machine; the simulator only delivers to loopback")
     async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False, follow_redirects=False) as client:
         answer = await client.request(method, url, content=body, headers=dict(headers))
-        return answer.status_code
+        return Receipt(answer.status_code, answer.text)

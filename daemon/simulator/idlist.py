@@ -7,7 +7,7 @@ import msgspec
 
 from daemon.simulator.envelopes import NULL, Entry, as_bytes
 from daemon.simulator.messages import OK, message
-from daemon.simulator.moments import DAY_MS, as_local_text, as_text, read
+from daemon.simulator.moments import DAY_MS, SECOND_MS, as_local_text, read
 from daemon.simulator.options import Options
 from daemon.simulator.posting import Refused, read_batch
 from daemon.simulator.records import Account, Call, Task
@@ -43,13 +43,14 @@ def errors(state: State, account: Account, call: Call, api: str) -> Entry | int:
         return asked
     try:
         first, last = _page(asked)
+        start, end = _errors_span(asked, call.now)
     except Refused as refused:
         return _entry(state, account, call, api, asked, refused.code, [], refused.detail)
     wanted = asked.get("filtered_function")
     found = [
-        {name: as_text(row["at"]) if name == "datetime" else row[name] for name in _ERROR_KEYS}
+        _error_row(row, state.options)
         for row in reversed(account.errors)
-        if row["at"] >= call.now - ERRORS_REACH_MS
+        if start <= row["at"] <= end
         and (wanted is None or wanted == row["function"])
         and _of(state, row, api)
     ]
@@ -60,6 +61,23 @@ _ERROR_KEYS = (
     "id", "datetime", "function", "error_code", "error_message", "http_url", "http_method", "http_code",
     "http_time", "http_response",
 )  # fmt: skip
+
+
+def _error_row(row: dict[str, Any], options: Options) -> dict[str, Any]:
+    at = as_local_text(row["at"], options.id_list_offset_min, hyphens=options.id_list_hyphens)
+    return {name: at if name == "datetime" else row[name] for name in _ERROR_KEYS}
+
+
+def _errors_span(asked: dict[str, Any], now: int) -> tuple[int, int]:
+    """Take the window that is asked for; both ends may be left out (specification)."""
+    ends = []
+    for name, usual in (("datetime_from", now - ERRORS_REACH_MS), ("datetime_to", now)):
+        at = usual if asked.get(name) is None else read(asked[name])
+        if at is None:
+            raise Refused(40501, f"'{name}'")
+        ends.append(at)
+    # The remote counts whole seconds.
+    return max(ends[0], now - ERRORS_REACH_MS), ends[1] + SECOND_MS - 1
 
 
 def _of(state: State, row: dict[str, Any], api: str) -> bool:

@@ -115,6 +115,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the receiver of a webhook answered, and after how many seconds."""
+
+    status: int | None  # None: no answer within ten seconds, or no connection
+    text: str = ""
+    took_s: float | None = None  # None: nobody measured
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """What a URL means."""
 

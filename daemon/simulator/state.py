@@ -16,7 +16,7 @@ from daemon.simulator.limits import Limits
 from daemon.simulator.messages import OK
 from daemon.simulator.moments import HOUR_MS, SECOND_MS, task_id
 from daemon.simulator.options import Options
-from daemon.simulator.records import FOREIGN, OWN, Account, Delivery, Task
+from daemon.simulator.records import FOREIGN, OWN, Account, Delivery, Receipt, Task
 
 COUNTED = (
     "posted", "foreign_posted", "rejected", "done", "failed", "fetched_distinct", "foreign_collected",
@@ -28,6 +28,12 @@ COUNTED = (
 
 ANSWER_WITHIN_MS = 10 * SECOND_MS
 """A webhook's receiver has this long (docs)."""
+
+USUAL_ANSWER_S = 0.35
+"""What errors tells of an answer whose time nobody measured."""
+
+MOST_RESPONSE = 2_000
+"""So much of a receiver's answer is kept for errors (assumed: how much is not documented)."""
 
 _REMEMBERED_CALLS = 20_000
 _ODD = 0x9E3779B97F4B
@@ -234,12 +240,12 @@ class State:
         if self.attended:
             return
         for delivery in self.claim_webhooks(at - ANSWER_WITHIN_MS):
-            self.settle_webhook(delivery, None, at)
+            self.settle_webhook(delivery, Receipt(None), at)
         del task
 
-    def settle_webhook(self, delivery: Delivery, status: int | None, at: int) -> None:
-        """Note how a webhook went; None: no answer within ten seconds, or no connection."""
-        task = delivery.task
+    def settle_webhook(self, delivery: Delivery, receipt: Receipt, at: int) -> None:
+        """Note how a webhook went."""
+        task, status = delivery.task, receipt.status
         if status is not None and 200 <= status < 300:
             self.tally["webhooks_sent"] += 1
             if delivery.kind == "postback_url" and task.delivered_at is None:
@@ -248,12 +254,16 @@ class State:
                 self._take_off(task, at, "delivered")
             return
         self.tally["webhooks_failed"] += 1
-        self.record_error(task, delivery, status, at)
+        self.record_error(task, delivery, receipt, at)
         if delivery.kind == "postback_url" and not delivery.resend and task.listed_at is None:
             self._plan_row(task, at)
 
-    def record_error(self, task: Task, delivery: Delivery, status: int | None, at: int) -> None:
-        """Remember a failed webhook for the errors endpoint."""
+    def record_error(self, task: Task, delivery: Delivery, receipt: Receipt, at: int) -> None:
+        """Remember a failed webhook for the errors endpoint.
+
+        docs errors: `error_message` may be the URL; `http_time` and `http_response` are the receiver's.
+        """
+        usual_s = ANSWER_WITHIN_MS / 1000 if receipt.status is None else USUAL_ANSWER_S
         task.account.errors.append(
             {
                 "id": task.id,
@@ -263,8 +273,8 @@ class State:
                 "error_message": delivery.url,
                 "http_url": delivery.url,
                 "http_method": delivery.method,
-                "http_code": status or 0,
-                "http_time": 10.0 if status is None else 0.35,
-                "http_response": None,
+                "http_code": receipt.status or 0,
+                "http_time": round(usual_s if receipt.took_s is None else receipt.took_s, 4),
+                "http_response": receipt.text[:MOST_RESPONSE] or None,
             }
         )

@@ -8,7 +8,7 @@ from daemon.simulator.envelopes import NULL, Entry, envelope
 from daemon.simulator.idlist import resend_ids
 from daemon.simulator.messages import OK
 from daemon.simulator.moments import SECOND_MS
-from daemon.simulator.records import Account, Call, Delivery, Task
+from daemon.simulator.records import Account, Call, Delivery, Receipt, Task
 from daemon.simulator.state import State
 
 SECOND_COPY_MS = 30 * SECOND_MS
@@ -35,10 +35,10 @@ def _prepare(state: State, delivery: Delivery) -> None:
         delivery.headers = {"content-type": "application/json", "content-encoding": "gzip"}
 
 
-def settle(state: State, delivery: Delivery, status: int | None, now: int) -> None:
-    """Note the receiver's status, None when there was no answer within ten seconds."""
+def settle(state: State, delivery: Delivery, receipt: Receipt, now: int) -> None:
+    """Note what the receiver answered, if it did."""
     state.advance(now)
-    state.settle_webhook(delivery, status, now)
+    state.settle_webhook(delivery, receipt, now)
     twice = state.faults.happens("webhook_twice", state.dice) and not delivery.resend
     if twice and delivery.task.delivered_at in {None, now}:
         again(state, delivery.task, now + SECOND_COPY_MS)

@@ -15,7 +15,7 @@ from daemon.simulator.envelopes import envelope
 from daemon.simulator.faults import Faults
 from daemon.simulator.messages import OK
 from daemon.simulator.options import Options
-from daemon.simulator.records import OWN, Account, Call, Delivery, Reply, Truth
+from daemon.simulator.records import OWN, Account, Call, Delivery, Receipt, Reply, Truth
 from daemon.simulator.state import State
 
 
@@ -98,9 +98,10 @@ class World:
         """Take the webhooks that are due now; each must be settled."""
         return webhooks.due(self._state, self._state.now())
 
-    def settle_webhook(self, delivery: Delivery, status: int | None) -> None:
-        """Say which HTTP status the receiver answered; None: none within ten seconds."""
-        webhooks.settle(self._state, delivery, status, self._state.now())
+    def settle_webhook(self, delivery: Delivery, answer: int | Receipt | None) -> None:
+        """Say what the receiver answered: a receipt, or only its HTTP status; None: nothing within ten seconds."""
+        receipt = answer if isinstance(answer, Receipt) else Receipt(answer)
+        webhooks.settle(self._state, delivery, receipt, self._state.now())
 
     def next_webhook_at(self) -> int | None:
         """Say when to ask for due webhooks again (ms)."""

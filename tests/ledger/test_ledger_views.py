@@ -29,6 +29,7 @@ COLUMNS = {
     " took_s",
     "intents": "key id function tag state batch line call_id next_try last_answer",
     "post_calls": "id begun function outcome code tasks posted rejected why took_s",
+    "failed_deliveries": "id function tag state webhook failed host answered took_s answer remote_says",
     "alerts": "id kind subject step count opened closed nearest_deadline detail command",
 }
 

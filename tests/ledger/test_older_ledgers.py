@@ -73,6 +73,7 @@ def test_an_older_ledger_migrates_by_itself_and_keeps_every_row(
         assert book.audits.unknown_minutes("serp/", T0 * 2, T0 * 2, MINUTE) == [T0 // MINUTE * MINUTE]
         page = [Evidence("waiting", T0 + MINUTE, None), Evidence("listed", T0 + 1, None)]
         assert kit.audit(book, *page, at=T0 + 9 * MINUTE).ready == ("waiting",)
+        assert book.failures.of(["waiting"]) == {}
         assert book.record_fixed(["collected"], T0 + 9 * MINUTE) == ("collected",)
         book.save_bodies([kit.body("collected", b"second", edition=2)])
         assert book.bodies.load("collected", T0).gzip == b"second"

@@ -10,6 +10,7 @@ import pytest
 from daemon.simulator.faults import Faults
 from daemon.simulator.moments import as_text
 from daemon.simulator.options import AccountOptions
+from daemon.simulator.records import Receipt
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 Make = Callable[..., Any]
@@ -255,6 +256,38 @@ def test_rule_33_errors_tells_failed_webhooks_and_calls_of_seven_days(remote: An
     assert (webhook["id"], webhook["http_code"], webhook["http_method"]) == (task_id, 404, "GET")
     assert webhook["datetime"].endswith(" +00:00")
     assert errors(limit=1, offset=1) == [webhook]
+    assert errors(datetime_to=as_text(remote.clock.at - SECOND)) == []
+    assert len(errors(datetime_from=as_text(remote.clock.at), datetime_to=None)) == 2
+    assert remote.post("/v3/serp/errors", [{"datetime_from": "soon"}]).code == 40501
+    remote.pass_(MINUTE)
+    assert errors(datetime_from=as_text(remote.clock.at)) == []
     assert remote.post("/v3/serp/errors", [{"limit": 1001}]).code == 40501
     remote.pass_(7 * DAY + 1)
     assert errors() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Receipt(502, "<h1>Bad Gateway</h1>", 3.25), (502, 3.25, "<h1>Bad Gateway</h1>")),
+        (Receipt(None, took_s=0.002), (0, 0.002, None)),
+        (None, (0, 10.0, None)),
+    ],
+)
+def test_rule_33_errors_tells_what_the_receiver_answered_and_where(
+    remote: Any, answer: Receipt | None, told: tuple[int, float, str | None]
+) -> None:
+    remote.world.attend(lambda: None)
+    (task_id,) = remote.create(postback_url=POST, postback_data="advanced")
+    remote.pass_(HOUR)
+    (delivery,) = remote.world.due_webhooks()
+    remote.world.settle_webhook(delivery, answer)
+    (row,) = remote.post("/v3/serp/errors", [{"filtered_function": "postback_url"}]).rows
+    assert (row["http_code"], row["http_time"], row["http_response"]) == told
+    assert (row["http_method"], row["http_url"]) == ("POST", f"https://me.example/post?id={task_id}")
+    assert remote.post("/v3/merchant/errors", [{}]).rows == [], "each API tells of its own"
+    remote.post("/v3/appendix/webhook_resend", [{"id": task_id}])
+    (again,) = remote.world.due_webhooks()
+    remote.pass_(SECOND)
+    remote.world.settle_webhook(again, 500)
+    assert [one["http_code"] for one in remote.post("/v3/serp/errors", [{}]).rows] == [500, told[0]]
