@@ -130,6 +130,6 @@ select delivery_failure.task_id as id, task.function, task.tag, task.state, deli
        strftime('%Y-%m-%d %H:%M:%SZ', delivery_failure.at / 1000, 'unixepoch') as failed,
        host, coalesce(http_code, 'no answer') as answered,
        round(took_ms / 1000.0, 2) as took_s,
-       answer, coalesce(delivery_failure.code || ' ', '') || coalesce(delivery_failure.message, '') as remote_says
+       answer, trim(coalesce(delivery_failure.code, '') || ' ' || coalesce(delivery_failure.message, '')) as remote_says
 from delivery_failure join task on task.id = delivery_failure.task_id
 order by delivery_failure.at desc, delivery_failure.task_id;

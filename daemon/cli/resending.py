@@ -23,15 +23,13 @@ from daemon.cli.options import (
 from daemon.cli.presence import presence
 from daemon.cli.render import Screen, say, write_json
 from ledger.records import State, Task, Webhook
-from ledger.times import MINUTE_MS, as_text
+from ledger.times import as_text
 
 if TYPE_CHECKING:
     from daemon.passes.resend import Progress, Resent
     from daemon.settings import Settings
     from ledger.reader import Reader
-
-BESIDE = 10
-"""So many calls a minute beside a daemon, which does not know of them: a thousand tasks."""
+    from ledger.store import Ledger
 
 GROUP = 500
 """So many ids are looked up at once."""
@@ -65,7 +63,8 @@ def resend(
     enough), or of all whose delivery failed. It costs nothing, and needs no daemon; results that readyd has already
     stay as they are. Only a done task that was posted with a webhook can be delivered again.
 
-    Says of each task what the remote answered. Whether the new delivery works, its receiver shows.
+    A call names a hundred tasks, and there are ten calls a minute; beside a daemon, seven. Says of each task what the
+    remote answered. Whether the new delivery works, its receiver shows.
 
     Exits with 1 when the remote will not deliver one of them, with 69 when it cannot be reached.
     """
@@ -77,13 +76,11 @@ def resend(
     if since is not None and not failed:
         msg = "--since goes with --failed; the tasks ID are asked for whenever they failed"
         raise WrongUseError(msg)
-    with shared.reading() as (settings, reader, now):
+    with shared.reading() as (_, reader, now):
         at = _since(since or "1d", now)
         chosen = _failed(reader, at) if failed else _named(reader, task_ids)
     asked = [task for task in chosen if _problem(task) is None]
-    if not dry_run and asked:
-        settings.credentials()
-    found = None if dry_run else _ask(shared, settings, [task.id for task in asked])
+    found = None if dry_run else _ask(shared, [task.id for task in asked])
     if as_json:
         write_json(_plain(chosen, found))
     else:
@@ -117,34 +114,28 @@ def _problem(task: Task) -> str | None:
     return "posted without a webhook" if task.webhook is Webhook.NONE else None
 
 
-def _ask(shared: Shared, settings: "Settings", ids: Sequence[str]) -> "Resent":
+def _ask(shared: Shared, ids: Sequence[str]) -> "Resent":
     from daemon.passes.resend import Resent
 
     if not ids:
         return Resent()
-    with _progress(shared, len(ids)) as progress:
-        return asyncio.run(_call(settings, ids, progress))
+    shared.settings().credentials()
+    with shared.changing() as (settings, ledger, _), _progress(shared, len(ids)) as progress:
+        return asyncio.run(_call(settings, ledger, ids, progress))
 
 
-async def _call(settings: "Settings", ids: Sequence[str], progress: "Progress") -> "Resent":
+async def _call(settings: "Settings", ledger: "Ledger", ids: Sequence[str], progress: "Progress") -> "Resent":
     from daemon.clock import SystemClock
-    from daemon.composition import GENERAL_LIMIT, build_client
+    from daemon.composition import build_tools
     from daemon.passes import resend as pass_
-    from daemon.policy.budget import Limit, Limiter
+    from daemon.policy.budget import BY_HAND
 
-    clock, client = SystemClock(), build_client(settings)
     beside = presence(settings.ledger) is not None
-    limit = BESIDE if beside else settings.general_limit or GENERAL_LIMIT
+    tools = build_tools(settings, ledger, SystemClock(), by_hand=BY_HAND if beside else 1.0)
     try:
-        return await pass_.run(
-            client,
-            ids,
-            Limiter(Limit(limit, MINUTE_MS), settings.share),
-            lambda: round(clock.monotonic() * 1000),
-            progress,
-        )
+        return await pass_.run(tools, ids, progress)
     finally:
-        await client.aclose()
+        await tools.client.aclose()
 
 
 @contextmanager
@@ -152,10 +143,14 @@ def _progress(shared: Shared, count: int) -> Iterator["Progress"]:
     """Draw one line on stderr when that is a terminal."""
     screen = Screen.of(sys.stderr, color=shared.color)
     if not screen.terminal:
-        yield lambda done: None
+        yield lambda done, wait: None
         return
     with screen.console(stderr=True).status("asking webhook_resend") as line:
-        yield lambda done: line.update(f"{done:,} of {count:,} asked for")
+        yield lambda done, wait: line.update(f"{done:,} of {count:,} asked for{_waits(wait)}")
+
+
+def _waits(wait_ms: int) -> str:
+    return f"; next call in {words.duration(wait_ms + 999)} (10 a minute in all)" if wait_ms else ""
 
 
 def _word(task: Task, found: "Resent | None") -> str:

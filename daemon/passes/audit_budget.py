@@ -1,8 +1,8 @@
 """The budget of id_list calls, kept by all processes of a ledger together. Knows no page and does not call.
 
-id_list may be asked 10 times a minute by the whole account; the daemon and `readyd adopt` both ask it. Each call is
-in the ledger before it is made, and is only written if no other has come since the calls were counted. So two
-processes never take the same slot.
+id_list may be asked 10 times a minute by the whole account; the daemon and `readyd adopt` both ask it, and the calls of
+`readyd resend` are counted with theirs. Each call is in the ledger before it is made, and is only written if no other
+has come since the calls were counted. So two processes never take the same slot.
 """
 
 import contextlib

@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from daemon.composition import build_tools
+from daemon.dataforseo.errors import Unreachable
+from daemon.passes import resend
+from daemon.policy.budget import BY_HAND
+from daemon.settings import Secret, Settings
 from daemon.simulator.courier import Courier
 from daemon.simulator.faults import Faults
+from daemon.simulator.options import LOGIN, PASSWORD
 from daemon.simulator.records import Receipt
 from ledger.records import State
+from ledger.store import Ledger
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -221,3 +228,62 @@ def test_reasons_come_through_a_remote_in_trouble(live: Live, seed: int) -> None
             assert set(late) <= set(life.ledger.failures.of(ids))
 
     live(story, seed=seed, faults=Faults.default(), throttled=True, foreign=True)
+
+
+# resending ----------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def by_hand(life: Any) -> AsyncIterator[Any]:
+    """The command as a second process: a ledger, a client and a budget of its own."""
+    settings = Settings(
+        ledger=life.path, base_url="https://simulator.invalid", login=LOGIN, password=Secret(PASSWORD)
+    )
+    with Ledger.open(life.path) as ledger:
+        tools = build_tools(settings, ledger, life.clock, transport=lambda: life.line, by_hand=BY_HAND)
+        try:
+            yield tools
+        finally:
+            await tools.client.aclose()
+
+
+def test_resending_beside_a_daemon_at_full_speed_is_never_throttled(live: Live) -> None:
+    async def story(life: Any) -> None:
+        came = list[str]()
+
+        def answer(url: str) -> Receipt:
+            came.append(url)
+            return broken(url)
+
+        async with receiver(life, answer):
+            ids = life.post(count=1_500, **POSTBACK)
+            await life.until_settled()
+            first, begun = len(came), life.now()
+            life.post(count=12_000, record=True)
+            await life.sleep(10 * MINUTE)
+            async with by_hand(life) as tools:
+                found = await resend.run(tools, ids, lambda done, wait: None)
+            assert (found.stopped, found.calls) == (None, 15)
+            assert all(found.words[one].accepted for one in ids)
+            await life.sleep(MINUTE)
+            assert len(came) - first == len(ids), "each is delivered once more"
+            await life.until_settled()
+        busiest = Counter(made // MINUTE for made in life.line.since(begun, "task_get")).most_common(1)
+        assert busiest[0][1] > 1_000, "the daemon was at its full speed"
+
+    live(story)
+
+
+def test_a_remote_that_does_not_answer_ends_the_asking(live: Live) -> None:
+    async def story(life: Any) -> None:
+        async with receiver(life, broken):
+            ids = life.post(count=250, **POSTBACK)
+            await life.until_settled()
+            answers = iter([None, (500, b"")])
+            life.line.instead = lambda path: next(answers) if "webhook_resend" in path else None
+            async with by_hand(life) as tools:
+                found = await resend.run(tools, ids, lambda done, wait: None)
+            assert isinstance(found.stopped, Unreachable)
+            assert (found.calls, set(found.words)) == (2, set(ids[:100]))
+
+    live(story)
