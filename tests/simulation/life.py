@@ -1,0 +1,413 @@
+"""One world from its birth to its end: processes that live, die and are started again, and the people around them."""
+
+import asyncio
+import contextlib
+import random
+import shutil
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon import logs, service
+from daemon.composition import build_tools
+from daemon.handover.target import TargetKind, TargetRule
+from daemon.notify import Notifier
+from daemon.passes import queue
+from daemon.service import Service
+from daemon.settings import Secret, Settings
+from daemon.settings_webhook import Webhook
+from daemon.simulator.faults import Faults
+from daemon.simulator.options import LOGIN
+from daemon.virtual import VirtualClock
+from daemon.web.limits import Limits
+from daemon.web.server import Front
+from ledger.errors import LedgerError
+from ledger.store import Ledger
+from tests.simulation.clerk import Clerk
+from tests.simulation.fate import Death, Fate, Mortal, Sentence
+from tests.simulation.oracle import OPEN, Oracle, Violation
+from tests.simulation.plan import HOOK, PASSWORD, SECRET, Act, Plan
+from tests.simulation.remote import Line, Postman, Remote
+from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
+
+IN_DARK = 2  # so many acts may happen while no process runs
+LIVENESS = HOUR
+AGAIN_MS = 30 * SECOND
+MOST_LIVES = 200
+
+
+class Paper:
+    """The log of all processes: it survives them, and a process may die after a line of it."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.lines: list[str] = []
+        self._fate = fate
+
+    def write(self, text: str) -> None:
+        if not self._fate.dead:
+            self.lines.append(text)
+            self._fate.step("line")
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        raise OSError
+
+
+class Watch(Notifier):
+    """Hears when a review is over."""
+
+    def __init__(self, reviewed: Callable[[], None]) -> None:
+        super().__init__({})
+        self._reviewed = reviewed
+
+    def status(self, text: str) -> None:
+        self._reviewed()
+
+
+@contextlib.contextmanager
+def unhurried(seconds: int) -> Iterator[None]:
+    """Let the service tick and look around rarely, so that a day costs milliseconds."""
+    ticks, watch, idle = dict(service.TICKS), service.TICK_S, queue.IDLE_MS
+    for name, usual in ticks.items():
+        service.TICKS[name] = max(usual, seconds)
+    service.TICK_S, queue.IDLE_MS = seconds, 5 * MINUTE
+    try:
+        yield
+    finally:
+        service.TICKS.update(ticks)
+        service.TICK_S, queue.IDLE_MS = watch, idle
+
+
+@dataclass
+class Story:
+    """What came of a world."""
+
+    seed: int
+    violation: Violation | None = None
+    history: list[str] = field(default_factory=list)
+    deaths: int = 0
+    days: float = 0.0
+    tasks: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+class Life:
+    """Plays a plan."""
+
+    def __init__(self, plan: Plan, directory: Path) -> None:
+        self.plan = plan
+        self.dice = random.Random(plan.seed ^ 0x51D)
+        self.time = Timeline()
+        self.path = directory / "ledger.db"
+        self.fate = Fate(self.time, random.Random(plan.seed ^ 0xD15C), directory)
+        self.remote = Remote(
+            self.time, random.Random(plan.seed ^ 0x3E3), seed=plan.seed, faults=plan.faults, options=plan.options
+        )
+        self.remote.swaps = plan.swaps
+        self.line = Line(self.remote, self.fate, plan.seed)
+        self.postman = Postman(self.remote, self.fate, random.Random(plan.seed ^ 0x905))
+        self.paper = Paper(self.fate)
+        self.oracle = Oracle(plan, self.time, self.remote, self.path, self.paper.lines)
+        self.acts = deque(plan.acts)
+        self.story = Story(plan.seed)
+        self.sentences: deque[Sentence] = deque()
+        self.settings = self._make_settings(directory)
+        self.clerk = Clerk(self.path, self.time, self.remote, self.oracle)
+        self._down_ms = 0
+        self._over = False
+        self._calm_at: int | None = None
+        self._acted_at = START
+
+    def _make_settings(self, directory: Path) -> Settings:
+        secret = directory / "secret"
+        secret.write_text(SECRET)
+        targets: tuple[TargetRule, ...] = ()
+        if self.plan.hands_over:
+            (directory / "out").mkdir()
+            targets = (TargetRule("out", TargetKind.DIRECTORY, Secret(str(directory / "out"))),)
+        return Settings(
+            ledger=self.path,
+            base_url="https://simulator.invalid",
+            login=LOGIN,
+            password=Secret(PASSWORD),
+            rules=self.plan.rules,
+            targets=targets,
+            webhook=Webhook(listen="127.0.0.1:0", secret_file=secret),
+            **self.plan.settings,
+        )
+
+    # The whole world
+
+    def play(self) -> Story:
+        """Live through the plan; what must hold and does not ends it."""
+        story = self.story
+        try:
+            while not self._over:
+                self._one_process()
+            self.clerk.close()
+            self.oracle.end()
+        except Violation as violation:
+            story.violation = violation
+        finally:
+            self.clerk.close()
+            self.oracle.close()
+        story.days = (self.time.now() - START) / (24 * HOUR)
+        story.tasks = len(self.remote.task_ids())
+        story.faults = self._faults()
+        return story
+
+    def _one_process(self) -> None:
+        fate = self.fate
+        fate.born()
+        Mortal.fate = fate
+        if self.story.deaths > MOST_LIVES:
+            raise Violation("liveness", "it dies and dies")
+        if self.sentences and fate.sentence is None:
+            fate.arm(self.sentences.popleft())
+        try:
+            self.time.run(self._main, fate.turn)
+        except Death:
+            self._died()
+        self.postman.bury()
+        self.oracle.look()
+        self._stay_down()
+
+    def _died(self) -> None:
+        sentence = self.fate.sentence
+        assert sentence is not None
+        self.story.deaths += 1
+        how = "power cut" if sentence.power else "killed"
+        self.say(f"{how} at {sentence.step} {sentence.count}; down for {sentence.down_ms / 1000:g} s")
+        if self.fate.images is not None:
+            self.clerk.close()
+            self.oracle.close()
+            self.fate.restore()
+        self._down_ms = sentence.down_ms
+        self.fate.spare()
+
+    def _stay_down(self) -> None:
+        """Let time pass without a process; some acts may fall into it."""
+        left, self._down_ms = self._down_ms, 0
+        for _ in range(IN_DARK if self.dice.random() < 0.4 else 0):
+            if not self.acts or self.acts[0].kind not in ("record", "plan", "foreign", "step"):
+                break
+            gap = self.acts[0].after_ms
+            if gap > left:
+                break
+            self.time.pass_by(gap)
+            left -= gap
+            self._act(self.acts.popleft())
+        self.time.pass_by(left)
+
+    # One process
+
+    async def _main(self) -> None:
+        logs.configure(stream=self.paper, environ={}, level="info", format="json")  # type: ignore[arg-type]
+        logs.hide_credentials(LOGIN, PASSWORD)
+        try:
+            ledger = Ledger.open(self.path, driver=Mortal)
+        except LedgerError as error:
+            self._gave_up(error)
+            return
+        self.clerk.open()
+        try:
+            with unhurried(self.plan.ticks_s):
+                await self._serve(ledger)
+        except LedgerError as error:
+            self._gave_up(error)
+        finally:
+            ledger.close()
+
+    def _gave_up(self, error: LedgerError) -> None:
+        """End as the command does, with a sentence; the service manager starts it again in a while."""
+        self.say(f"gave up: {error}")
+        if not self.plan.has("full", "lying"):
+            raise Violation("two processes", f"it cannot be started: {error}")
+        self._down_ms = AGAIN_MS
+
+    async def _serve(self, ledger: Ledger) -> None:
+        tools = build_tools(self.settings, ledger, VirtualClock(), transport=lambda: self.line)
+        served = Service(tools, lanes=self.settings.lanes, notifier=Watch(self.oracle.reviewed))
+        front = Front(tools, self.settings.webhook, served.collector.refresh, limits=Limits())
+        tasks = [asyncio.create_task(self._drive()), asyncio.create_task(served.run())]
+        if self.plan.receives:
+            tasks.append(asyncio.create_task(self.postman.run(front.app)))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            served.ask_to_stop()
+            await tasks[1]
+            front.receiver.close()
+            await tasks[0]
+        finally:
+            for one in tasks:
+                one.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drive(self) -> None:
+        """Do what the plan says until the process is to end; then see that everything comes home."""
+        while self.acts:
+            wait = self._acted_at + self.acts[0].after_ms - self.time.now()
+            await self._wait(max(0, wait))
+            act = self.acts.popleft()
+            self._act(act)
+            self.oracle.look()
+            if act.kind == "replay":
+                await self.postman.again()
+            if act.kind == "stop":
+                return
+        await self._aftermath()
+        if self._calm_at is None:
+            self._make_peace()
+        self._over = await self._everything_comes_home()
+
+    async def _wait(self, ms: int) -> None:
+        """Wait in steps: what the clerk is late with is due in between."""
+        until = self.time.now() + ms
+        while (left := until - self.time.now()) > 0:
+            await asyncio.sleep(min(left, self.clerk.next_ms()) / 1000)
+            self.clerk.catch_up()
+
+    async def _aftermath(self) -> None:
+        """Give a death that is due, and what goes wrong for a while, their time."""
+        for _ in range(12):
+            if self.fate.sentence is None:
+                break
+            await self._wait(MINUTE)
+        ends = max(self.fate.full_until, self.fate.slow_until, self.fate.lying_until, self.remote.busy_until)
+        await self._wait(max(0, ends - self.time.now()))
+
+    def _make_peace(self) -> None:
+        """End all faults, and set the clock right."""
+        self.say("peace")
+        self.fate.spare()
+        self.sentences.clear()
+        self.remote._state.faults = Faults.none()
+        self.remote._state.error_hours.clear()
+        self.line._outages.clear()
+        self.remote.swaps = 0.0
+        self.remote.busy_until = 0
+        self.time.set_clock(-self.time.offset)
+        self.clerk.finish(self.fate)
+        self._calm_at = self.time.now()
+
+    async def _everything_comes_home(self) -> bool:
+        """Wait until nothing is outstanding; False: nothing can happen for long, so the process may rest."""
+        assert self._calm_at is not None
+        while waiting := self.clerk.waiting():
+            now = self.time.now()
+            tasks = self.remote._state.tasks
+            comes_at = {one: tasks[one].done_at + tasks[one].lag_ms for one in waiting if one in tasks}
+            due = {one: max(self._calm_at, comes_at.get(one, 0)) + LIVENESS for one in waiting}
+            if late := sorted(one for one, at in due.items() if now > at):
+                raise Violation("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
+            soonest = min(comes_at.get(one, 0) for one in waiting)
+            if soonest > now + 20 * MINUTE:
+                self._down_ms = soonest - now - 5 * MINUTE
+                return False
+            await asyncio.sleep(60)
+        return True
+
+    # Acts
+
+    def say(self, text: str) -> None:
+        self.story.history.append(f"{self.time.now() - START:>13,} ms  {text}")
+
+    def _act(self, act: Act) -> None:
+        self._acted_at = self.time.now()
+        self.say(str(act))
+        self.story.faults[act.kind] += 1
+        getattr(self, f"_{act.kind}")(**act.facts)
+
+    def _record(self, **facts: Any) -> None:
+        self.clerk.record(self._fields(facts), facts, self.fate, self.say)
+
+    def _plan(self, **facts: Any) -> None:
+        self.clerk.plan(self._fields(facts), facts["function"])
+
+    def _fields(self, facts: dict[str, Any]) -> list[dict[str, Any]]:
+        hooks = {
+            "ping": {"pingback_url": f"{HOOK}/ping?id=$id&tag=$tag"},
+            "post": {"postback_url": f"{HOOK}/post?id=$id&tag=$tag", "postback_data": "advanced"},
+            "elsewhere": {"postback_url": "https://elsewhere.invalid/?id=$id", "postback_data": "advanced"},
+        }
+        hook: dict[str, Any] = dict(hooks.get(facts.get("hook", ""), {}))
+        if not facts["function"].startswith("serp"):
+            hook.pop("postback_data", None)
+        more = {"priority": facts["priority"]} if facts["priority"] > 1 else {}
+        more |= {"tag": facts["tag"]} if facts["tag"] else {}
+        return [self.clerk.fresh(**hook, **more) for _ in range(facts["count"])]
+
+    def _foreign(self, function: str, count: int, tag: str) -> None:
+        self.remote.post(function, [self.clerk.fresh(tag=tag) for _ in range(count)], owner="foreign")
+
+    def _die(self, sentence: Sentence) -> None:
+        self.fate.arm(sentence)
+
+    def _loop(self, sentences: tuple[Sentence, ...]) -> None:
+        self.sentences.extend(sentences)
+        if self.fate.sentence is None:
+            self.fate.arm(self.sentences.popleft())
+
+    def _stop(self, for_ms: int) -> None:
+        self._down_ms = for_ms
+
+    def _sleep(self, for_ms: int) -> None:
+        self.time.pass_by(for_ms)
+
+    def _step(self, by_ms: int) -> None:
+        self.oracle.clock_was_wrong = True
+        self.time.set_clock(by_ms)
+
+    def _outage(self, for_ms: int) -> None:
+        self.line.outage(self.time.now(), self.time.now() + for_ms)
+
+    def _trouble(self, for_ms: int) -> None:
+        self.line.error_hour(self.time.now(), self.time.now() + for_ms)
+
+    def _full(self, for_ms: int) -> None:
+        self.fate.full_until = self.time.now() + for_ms
+
+    def _lying(self, for_ms: int) -> None:
+        self.fate.lying_until = self.time.now() + for_ms
+
+    def _slow(self, for_ms: int) -> None:
+        self.fate.slow_until = self.time.now() + for_ms
+
+    def _busy(self, for_ms: int) -> None:
+        self.remote.busy_until = self.time.now() + for_ms
+
+    def _replay(self) -> None: ...
+
+    def _reparse(self) -> None:
+        done = [task for task in self.remote._state.tasks.values() if task.done and task.code == 20000]
+        if done:
+            self.remote.reparse(self.dice.choice(done).id)
+
+    def _faults(self) -> Counter[str]:
+        found = Counter(self.story.faults)
+        found.update(self.fate.tally)
+        found.update(self.remote.tally)
+        counts = self.remote.counts()
+        for name in ("accidents", "throttled", "window_saturated_times", "webhooks_failed", "dropped", "gets"):
+            found[name.replace("_", " ")] += counts[name]
+        return found
+
+
+def play(plan: Plan) -> Story:
+    """Play a world in a directory in memory, where there is such a place."""
+    shared = Path("/dev/shm")
+    directory = Path(tempfile.mkdtemp(prefix="readyd-world-", dir=shared if shared.is_dir() else None))
+    try:
+        return Life(plan, directory).play()
+    finally:
+        shutil.rmtree(directory)
+
+
+__all__ = ["OPEN", "Life", "Story", "play"]

@@ -1,0 +1,310 @@
+"""What must hold in every world, at every look and at its end. Believes the remote and the files, not readyd's code.
+
+It reads the files with SQL of its own and has a transition table of its own: one misreading must not cancel itself out.
+"""
+
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from daemon.simulator import fetching
+from daemon.simulator.records import Task as RemoteTask
+from ledger.trouble import sqlite
+from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
+from tests.simulation.remote import STORM, Remote, storm
+from tests.simulation.timeline import MINUTE, SECOND, Timeline
+
+LEGAL = {
+    None: {"planned", "posted"},
+    "planned": {"posting", "rejected"},
+    "posting": {"posted", "rejected", "planned"},
+    "posted": {"ready", "delivered", "failed", "lost"},
+    "ready": {"collected", "failed", "lost"},
+    "collected": {"ready"},
+    "delivered": {"ready"},
+    "lost": {"ready"},
+    "failed": set(),
+    "rejected": set(),
+}
+BACK = {"fixed", "listed", "failed delivery", "pingback", "postback", "audited"}
+"""Reasons for which a settled task may come back."""
+
+ENDED = {"collected", "delivered", "failed", "lost", "rejected"}
+OPEN = {"posted", "ready"}
+_KEY = re.compile(r"(?:^|\|)readyd:([a-z2-7]{16})$")
+_BROKEN = ('"pass.failed"', '"collect.bug"', '"webhook.bug"', "Traceback", '"library.message"')
+
+
+@dataclass
+class Violation(Exception):
+    """Something that must hold does not; `tasks` are those it is about."""
+
+    promise: str
+    text: str
+    tasks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.text}"
+
+
+@dataclass
+class Oracle:
+    """Looks at one world."""
+
+    plan: Plan
+    time: Timeline
+    remote: Remote
+    ledger: Path
+    log: list[str]
+    known: set[str] = field(default_factory=set)  # recorded by hand
+    clock_was_wrong: bool = False
+    found: Violation | None = None  # inside the service, which would take it for a bug of its own
+    _moves: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    _sound: set[tuple[str, int, str]] = field(default_factory=set)  # bodies that were compared
+    _lines: int = 0
+    _said: dict[tuple[str, str], int] = field(default_factory=dict)  # alerts that the log calls open
+    _files: dict[Path, Any] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Check everything that must hold at every moment."""
+        if self.found is not None:
+            raise self.found
+        states = self._states()
+        self._check_moves()
+        self._check_homes(states)
+        self._check_ends(states)
+        self._check_posts()
+        self._check_foreign(states)
+        self._check_limits()
+        self._check_log()
+
+    def reviewed(self) -> None:
+        """Check, just after a review, that whoever reads alerts was told in time; a violation is found at the next look."""
+        try:
+            self._check_alerts()
+        except Violation as violation:
+            self.found = self.found or violation
+
+    def _check_alerts(self) -> None:
+        rules, now = self.plan.rules, self.time.now()
+        if self.clock_was_wrong:
+            return
+        near = [
+            task
+            for task in self.remote._state.tasks.values()
+            if task.done
+            and task.collected_at is None
+            and "postback_url" not in task.fields
+            and task.done_at + rules.visibility_ms - now < rules.expiring_ms - 2 * MINUTE
+        ]
+        if not near:
+            return
+        states = self._states()
+        waiting = {task.function.name for task in near if states.get(task.id) in OPEN}
+        if not waiting:
+            return
+        told = {
+            subject
+            for (subject,) in self._rows(
+                "select subject from alert where kind in ('expiring', 'past') and closed_at is null"
+            )
+        }
+        if missing := sorted(waiting - told):
+            raise Violation("promise 4", f"no alert is open for {missing}, of which tasks near their deadline")
+        self._check_deadlines()
+
+    def end(self) -> None:
+        """Check what must hold when all is over."""
+        self.look()
+        self._check_keys()
+        self._check_storms()
+        self._check_secrets()
+        self._check_files()
+        self._check_times()
+
+    # What the ledger says
+
+    def _rows(self, sql: str, path: Path | None = None) -> list[tuple[Any, ...]]:
+        path = path or self.ledger
+        if path not in self._files:
+            self._files[path] = sqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)
+        found: list[tuple[Any, ...]] = self._files[path].execute(sql).fetchall()
+        return found
+
+    def close(self) -> None:
+        for one in self._files.values():
+            one.close()
+        self._files.clear()
+
+    def _states(self) -> dict[str, str]:
+        return dict(self._rows("select id, state from task"))
+
+    def _months(self) -> list[Path]:
+        return [one for one in sorted(self.ledger.parent.glob("results/*.db")) if one.stat().st_size]
+
+    # At every look
+
+    def _check_moves(self) -> None:
+        rows = self._rows("select id, task_id, from_state, to_state, reason, at from transition order by id")
+        here = {row[0]: row[2:] for row in rows}
+        for number, move in self._moves.items():
+            if here.get(number) != move and not self.plan.rules.adopt_rules:
+                raise Violation("durability", f"move {number} {move} was there and is not any more")
+        self._moves = here
+        stands: dict[str, str | None] = {}
+        for _, task_id, origin, to, reason, _ in rows:
+            before = stands.get(task_id)
+            if origin != before:
+                raise Violation("transitions", f"{task_id} moved from {origin} and stood at {before}", (task_id,))
+            if to not in LEGAL[origin]:
+                raise Violation("transitions", f"{task_id} moved from {origin} to {to} ({reason})", (task_id,))
+            if origin in ENDED and reason not in BACK:
+                raise Violation("transitions", f"{task_id} came back from {origin}: {reason}", (task_id,))
+            stands[task_id] = to
+        for task_id, state in self._states().items():
+            if stands.get(task_id) != state:
+                raise Violation("transitions", f"{task_id} is {state} by no move", (task_id,))
+
+    def _check_homes(self, states: dict[str, str]) -> None:
+        """Every result that is called home is here, whole, and what the remote has."""
+        home = {one for one, state in states.items() if state in {"collected", "delivered"}}
+        here: set[str] = set()
+        for path in self._months():
+            for task_id, edition, variant in self._rows("select task_id, edition, variant from bodies", path):
+                here.add(task_id)
+                if (task_id, edition, variant) not in self._sound:
+                    self._compare(path, task_id, edition, variant)
+        if missing := sorted(home - here):
+            raise Violation("promise 1", f"{missing} are called home and have no body", tuple(missing))
+
+    def _compare(self, path: Path, task_id: str, edition: int, variant: str) -> None:
+        ((packed,),) = self._rows(
+            f"select gzip from bodies where task_id = '{task_id}' and edition = {edition} and variant = '{variant}'",
+            path,
+        )
+        (entry,) = json.loads(gzip.decompress(packed))["tasks"]
+        remote = self.remote._state.tasks.get(task_id)
+        told = (entry["id"], entry["status_code"], entry["result"])
+        if remote is None or told not in [(task_id, *one) for one in self._results(remote, variant)]:
+            raise Violation("promise 1", f"the body of {task_id} is not the remote's", (task_id,))
+        self._sound.add((task_id, edition, variant))
+
+    def _results(self, task: RemoteTask, variant: str) -> Iterable[tuple[int, Any]]:
+        for number in range(1, task.revision + 1):
+            entry = fetching.content(self.remote._state, replace(task, revision=number), variant)
+            yield entry.code, json.loads(entry.result)
+
+    def _check_ends(self, states: dict[str, str]) -> None:
+        """What is called over is over, and nothing is called lost that is there."""
+        now = self.time.now()
+        for task_id, state in states.items():
+            if state not in {"collected", "failed", "lost"}:
+                continue
+            task = self.remote._state.tasks.get(task_id)
+            if task is None:
+                raise Violation("truth", f"{task_id} is {state}, and the remote never had it", (task_id,))
+            gone_at = task.posted_at + self.plan.rules.retention_ms
+            if state == "lost" and now < gone_at:
+                raise Violation("promise 3", f"{task_id} is called lost; the remote keeps it until {gone_at}", (task_id,))
+            if state != "lost" and not task.done:
+                raise Violation("truth", f"{task_id} is {state}, and the remote works on it", (task_id,))
+            if (state == "failed") != (task.code in {40101, 40103}) and state != "lost":
+                raise Violation("truth", f"{task_id} is {state}, and the remote says {task.code}", (task_id,))
+
+    def _keys(self) -> Counter[str]:
+        found = (_KEY.search(task.tag) for task in self.remote._state.tasks.values())
+        return Counter(match[1] for match in found if match)
+
+    def _check_posts(self) -> None:
+        if twice := [key for key, count in self._keys().items() if count > 1]:
+            raise Violation("promise 2", f"posted twice: {twice}")
+
+    def _check_foreign(self, states: dict[str, str]) -> None:
+        adopts = bool(self.plan.rules.adopt_rules)
+        for task in self.remote._state.tasks.values():
+            allowed = task.owner == "own" or (adopts and task.tag == ADOPTED)
+            if not allowed and (self.remote.gets.get(task.id) or task.id in states):
+                raise Violation("promise 6", f"{task.id} belongs to somebody else", (task.id,))
+
+    def _check_limits(self) -> None:
+        count = self.remote._state.tally["throttled"]
+        if count and not self.plan.has("busy"):
+            raise Violation("promise 5", f"the remote had to refuse {count} calls, and nobody else made any")
+
+    def _check_log(self) -> None:
+        """No bug, no trouble without a reason, and no alert that is opened twice without having been closed."""
+        lines, self._lines = self.log[self._lines :], len(self.log)
+        for line in lines:
+            if any(word in line for word in _BROKEN):
+                raise Violation("bugs", line)
+            if '"ledger.trouble"' in line and not self.plan.has("full", "lying"):
+                raise Violation("two processes", line)
+            if '"event": "alert.' in line:
+                self._check_alert(json.loads(line))
+
+    def _check_alert(self, line: dict[str, Any]) -> None:
+        alert = (line["kind"], line["subject"])
+        open_now = self._said.get(alert, 0)
+        if line["event"] == "alert.opened" and open_now:
+            raise Violation("alerts", f"{alert} was opened twice")
+        if line["event"] == "alert.opened":
+            self._said[alert] = 1
+        if line["event"] == "alert.closed":
+            self._said.pop(alert, None)
+
+    # At the end, or after a review
+
+    def _check_deadlines(self) -> None:
+        """The deadline that is shown of a task counts from the earliest instant at which it may have been done."""
+        rows = self._rows(
+            """select id, earliest_done_at, expires_at from task
+               where state = 'ready' and band <> 'fresh' and expires_at is not null"""
+        )
+        for task_id, earliest, expires in rows:
+            if earliest is not None and expires != earliest + self.plan.rules.visibility_ms:
+                raise Violation("promise 4", f"the deadline of {task_id} is {expires}, not 72 h after {earliest}", (task_id,))
+
+    def _check_keys(self) -> None:
+        """Everything planned was posted once, or refused."""
+        posted = self._keys()
+        for key, state in self._rows("select key, state from intent join task on task.id = task_id"):
+            if state != "rejected" and posted[key] != 1:
+                raise Violation("promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times")
+
+    def _check_storms(self) -> None:
+        if self.plan.has("loop", "die"):
+            return
+        if found := [task_id for task_id, times in self.remote.gets.items() if storm(times)]:
+            raise Violation("restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found))
+
+    def _check_secrets(self) -> None:
+        places = {"the log": "".join(self.log).encode()}
+        places |= {path.name: path.read_bytes() for path in self.ledger.parent.rglob("*.db*")}
+        for place, text in places.items():
+            if PASSWORD.encode() in text or SECRET.encode() in text:
+                raise Violation("promise 7", f"a secret is in {place}")
+
+    def _check_files(self) -> None:
+        for path in (self.ledger, *self._months()):
+            verdict = self._rows("pragma integrity_check", path)
+            if verdict != [("ok",)]:
+                raise Violation("integrity", f"{path.name}: {verdict}")
+
+    def _check_times(self) -> None:
+        """The instants between which a task is said to have been done hold the instant at which it was."""
+        if self.clock_was_wrong:
+            return
+        rows = self._rows("select id, earliest_done_at, latest_done_at from task where latest_done_at is not null")
+        for task_id, earliest, latest in rows:
+            task = self.remote._state.tasks.get(task_id)
+            if task is None or task.revision > 1 or not task.done:
+                continue
+            if earliest is not None and earliest > task.done_at or latest + SECOND < task.done_at:
+                raise Violation(
+                    "evidence", f"{task_id} was done at {task.done_at}, not within {earliest} and {latest}", (task_id,)
+                )
