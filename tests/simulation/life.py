@@ -176,6 +176,7 @@ class Life:
         except Death:
             self._died()
         self.postman.bury()
+        self.remote.hang_up()
         self.oracle.look()
         self._stay_down()
 

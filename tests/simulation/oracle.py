@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from daemon.policy.rules import Rules
 from daemon.simulator import fetching
 from daemon.simulator.records import Task as RemoteTask
 from ledger.trouble import sqlite
@@ -116,7 +117,7 @@ class Oracle:
         }
         if missing := sorted(waiting - told):
             raise Violation("promise 4", f"no alert is open for {missing}, of which tasks near their deadline")
-        self._check_deadlines()
+        self._check_bands()
 
     def end(self) -> None:
         """Check what must hold when all is over."""
@@ -145,7 +146,8 @@ class Oracle:
         return dict(self._rows("select id, state from task"))
 
     def _months(self) -> list[Path]:
-        return [one for one in sorted(self.ledger.parent.glob("results/*.db")) if one.stat().st_size]
+        there = [one for one in sorted(self.ledger.parent.glob("results/*.db")) if one.stat().st_size]
+        return [one for one in there if self._rows("select 1 from sqlite_master where name = 'bodies'", one)]
 
     # At every look
 
@@ -259,15 +261,13 @@ class Oracle:
 
     # At the end, or after a review
 
-    def _check_deadlines(self) -> None:
-        """The deadline that is shown of a task counts from the earliest instant at which it may have been done."""
-        rows = self._rows(
-            """select id, earliest_done_at, expires_at from task
-               where state = 'ready' and band <> 'fresh' and expires_at is not null"""
-        )
-        for task_id, earliest, expires in rows:
-            if earliest is not None and expires != earliest + self.plan.rules.visibility_ms:
-                raise Violation("promise 4", f"the deadline of {task_id} is {expires}, not 72 h after {earliest}", (task_id,))
+    def _check_bands(self) -> None:
+        """How near its deadline a task is said to be counts from the earliest instant at which it may have been done."""
+        rules, now = self.plan.rules, self.time.wall()
+        for task_id, earliest, band in self._rows(_READY):
+            right = {_band(earliest + rules.visibility_ms - now - early, rules) for early in (0, MINUTE, -MINUTE)}
+            if band not in right:
+                raise Violation("promise 4", f"{task_id} is called {band}, and may be done since {earliest}", (task_id,))
 
     def _check_keys(self) -> None:
         """Everything planned was posted once, or refused."""
@@ -283,11 +283,17 @@ class Oracle:
             raise Violation("restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found))
 
     def _check_secrets(self) -> None:
+        """The password is nowhere; the receiver's secret is only in what is still to be sent."""
         places = {"the log": "".join(self.log).encode()}
         places |= {path.name: path.read_bytes() for path in self.ledger.parent.rglob("*.db*")}
-        for place, text in places.items():
-            if PASSWORD.encode() in text or SECRET.encode() in text:
-                raise Violation("promise 7", f"a secret is in {place}")
+        if found := [place for place, text in places.items() if PASSWORD.encode() in text]:
+            raise Violation("promise 7", f"the password is in {found}")
+        tables = [name for (name,) in self._rows("select name from sqlite_master where type = 'table'")]
+        sent = "select intent.* from intent join task on task.id = task_id where state not in ('planned', 'posting')"
+        for table in tables:
+            rows = self._rows(sent if table == "intent" else f"select * from {table}")
+            if SECRET in repr(rows) or SECRET in "".join(self.log):
+                raise Violation("promise 7", f"the receiver's secret is in the log or in {table}")
 
     def _check_files(self) -> None:
         for path in (self.ledger, *self._months()):
@@ -308,3 +314,14 @@ class Oracle:
                 raise Violation(
                     "evidence", f"{task_id} was done at {task.done_at}, not within {earliest} and {latest}", (task_id,)
                 )
+
+
+_READY = """
+    select id, earliest_done_at, band from task
+    where state = 'ready' and earliest_done_at is not null and webhook <> 'postback'
+"""
+
+
+def _band(left_ms: int, rules: Rules) -> str:
+    names = {0: "past", rules.critical_ms: "critical", rules.urgent_ms: "urgent", rules.expiring_ms: "expiring"}
+    return next((name for limit, name in names.items() if left_ms <= limit), "fresh")

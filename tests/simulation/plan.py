@@ -79,7 +79,7 @@ def draw(seed: int, *, size: int = 1) -> Plan:
         options=_options(dice, rules, window, lists),
         faults=faults,
         acts=tuple(_acts(dice, scale, size, receives=receives)),
-        ticks_s=dice.choice([60, 120, 300]),
+        ticks_s=dice.choice([60, 180, 300, 600]),
         swaps=dice.choice([0.0, 0.0, 0.05]),
         receives=receives,
         hands_over=dice.random() < 0.2,
@@ -99,6 +99,7 @@ def _rules(dice: random.Random, scale: int, window: int) -> Rules:
         urgent_ms=base.urgent_ms // scale,
         critical_ms=base.critical_ms // scale,
         window_cap=window,
+        audit_ms=base.audit_ms * dice.choice([1, 4]),
         adopt_rules=adopt,
         priority_rules=(PriorityRule(None, "urgent:*", 5),),
     )

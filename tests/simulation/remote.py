@@ -28,6 +28,13 @@ class Remote(World):
         self.busy_until = 0  # other software uses up the account's limits
         self._dice = dice
         self._before: Reply | None = None
+        self._under_way: list[Reply] = []
+
+    def hang_up(self) -> None:
+        """Notice that the caller is gone: none of his calls is under way any more."""
+        for reply in self._under_way:
+            reply.finish()
+        self._under_way.clear()
 
     def handle(self, call: Call) -> Reply:
         now = self.now()
@@ -37,6 +44,7 @@ class Remote(World):
         if f"/{TASK_GET}/" in call.path or "/summary/" in call.path:
             self.gets[call.path.rsplit("/", 1)[-1]].append(now)
         self.calls.append(f"{now} {call.method} {call.path} -> {reply.status} {reply.accident or ''}")
+        self._under_way = [*self._under_way[-50:], reply]
         return self._swapped(reply)
 
     def _crowd(self, now: int) -> None:
