@@ -122,7 +122,8 @@ class Life:
         self.clerk = Clerk(self.path, self.time, self.remote, self.oracle)
         self._down_ms = 0
         self._over = False
-        self._calm_at: int | None = None
+        self._peace = False
+        self._calm_at = START
         self._acted_at = START
 
     def _make_settings(self, directory: Path) -> Settings:
@@ -264,8 +265,9 @@ class Life:
             if act.kind == "stop":
                 return
         await self._aftermath()
-        if self._calm_at is None:
+        if not self._peace:
             self._make_peace()
+        self._calm_at = self.time.now()  # also after a rest: what is found then has its hour from there
         self._over = await self._everything_comes_home()
 
     async def _wait(self, ms: int) -> None:
@@ -296,11 +298,10 @@ class Life:
         self.remote.busy_until = 0
         self.time.set_clock(-self.time.offset)
         self.clerk.finish(self.fate)
-        self._calm_at = self.time.now()
+        self._peace = True
 
     async def _everything_comes_home(self) -> bool:
         """Wait until nothing is outstanding; False: nothing can happen for long, so the process may rest."""
-        assert self._calm_at is not None
         while waiting := self.clerk.waiting():
             now = self.time.now()
             tasks = self.remote._state.tasks

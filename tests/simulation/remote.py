@@ -119,6 +119,7 @@ class Postman:
     def bury(self) -> None:
         """Let what was under way fail: its receiver is dead."""
         self._remote.attend(None)
+        self._way = None
         for number in sorted(self._under_way):
             self._remote.settle_webhook(self._under_way[number], None)
         self._under_way.clear()
