@@ -181,6 +181,7 @@ class Collector:
 
     async def _fetch(self, task: Candidate) -> bool:
         """Fetch one task and keep what came of it; say whether the remote gave an answer about it."""
+        asked_at = self._tools.now()
         path, variant = self._path_of(task)
         if path is None:
             message = f"no task_get path is known for function {task.function}"
@@ -200,7 +201,7 @@ class Collector:
             self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
             self._answered(task)
-            self._keep(self._read(task, variant, download))
+            self._keep(self._read(task, variant, download, asked_at))
             return True
         return False
 
@@ -217,14 +218,14 @@ class Collector:
             return task.endpoint, variant
         return path, variant
 
-    def _read(self, task: Candidate, variant: str, download: Download) -> Fetched:
+    def _read(self, task: Candidate, variant: str, download: Download, asked_at: int) -> Fetched:
         answer = download.answer
         kind = KINDS[answer.kind]
         body = None
         if kind in WITH_BODY:
             code = answer.code or 0
             body = Body(task.id, variant, download.gzip, download.size, code, self._tools.now())
-        return Fetched(task, Answer(kind, answer.code, answer.message), body)
+        return Fetched(task, Answer(kind, answer.code, answer.message), body, asked_at)
 
     def _troubled(self, task: Candidate, error: RemoteError) -> None:
         tools, kind = self._tools, kind_of(error)
