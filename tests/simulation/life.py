@@ -21,6 +21,7 @@ from daemon.settings import Secret, Settings
 from daemon.settings_webhook import Webhook
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import LOGIN
+from daemon.simulator.records import Task as RemoteTask
 from daemon.virtual import VirtualClock
 from daemon.web.limits import Limits
 from daemon.web.server import Front
@@ -305,7 +306,7 @@ class Life:
         while waiting := self.clerk.waiting():
             now = self.time.now()
             tasks = self.remote._state.tasks
-            comes_at = {one: tasks[one].done_at + tasks[one].lag_ms for one in waiting if one in tasks}
+            comes_at = {one: self._comes_at(tasks[one]) for one in waiting if one in tasks}
             due = {one: max(self._calm_at, comes_at.get(one, 0)) + LIVENESS for one in waiting}
             if late := sorted(one for one, at in due.items() if now > at):
                 raise Violation("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
@@ -315,6 +316,14 @@ class Life:
                 return False
             await asyncio.sleep(60)
         return True
+
+    def _comes_at(self, task: RemoteTask) -> int:
+        """Say when there is a sign of a task at the latest."""
+        if self.oracle.clock_was_wrong and task.function.api == "ai_optimization":
+            # Asked for by id while the clock was ahead, and not kept, it is on no list; this API has no id_list. It is
+            # asked for again when it is overdue.
+            return max(task.done_at, task.posted_at + 72 * HOUR)
+        return task.done_at + task.lag_ms
 
     # Acts
 

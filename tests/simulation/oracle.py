@@ -93,7 +93,7 @@ class Oracle:
 
     def _check_alerts(self) -> None:
         rules, now = self.plan.rules, self.time.now()
-        if self.clock_was_wrong:
+        if self.clock_was_wrong or "lag_spike" in self.plan.faults.probabilities:
             return
         near = [
             task
@@ -277,7 +277,7 @@ class Oracle:
                 raise Violation("promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times")
 
     def _check_storms(self) -> None:
-        if self.plan.has("loop", "die"):
+        if self.plan.has("loop", "die", "full", "lying", "trouble", "outage", "busy", "reparse") or self.plan.is_rough:
             return
         if found := [task_id for task_id, times in self.remote.gets.items() if storm(times)]:
             raise Violation("restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found))
@@ -303,7 +303,7 @@ class Oracle:
 
     def _check_times(self) -> None:
         """The instants between which a task is said to have been done hold the instant at which it was."""
-        if self.clock_was_wrong:
+        if self.clock_was_wrong or "lag_spike" in self.plan.faults.probabilities:
             return
         rows = self._rows("select id, earliest_done_at, latest_done_at from task where latest_done_at is not null")
         for task_id, earliest, latest in rows:
