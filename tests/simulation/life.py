@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import random
 import shutil
 import tempfile
@@ -29,7 +30,7 @@ from ledger.errors import LedgerError
 from ledger.store import Ledger
 from tests.simulation.clerk import Clerk
 from tests.simulation.fate import Death, Fate, Mortal, Sentence
-from tests.simulation.oracle import OPEN, Oracle, Violation
+from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.plan import HOOK, PASSWORD, SECRET, Act, Plan
 from tests.simulation.remote import Line, Postman, Remote
 from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
@@ -96,6 +97,7 @@ class Story:
     deaths: int = 0
     days: float = 0.0
     tasks: int = 0
+    digest: str = ""  # of everything that was asked and logged: the same seed is the same run
     faults: Counter[str] = field(default_factory=Counter)
 
 
@@ -163,6 +165,8 @@ class Life:
         story.days = (self.time.now() - START) / (24 * HOUR)
         story.tasks = len(self.remote.task_ids())
         story.faults = self._faults()
+        told = "".join([*self.remote.calls, *story.history, *self.paper.lines]).replace(str(self.path.parent), "")
+        story.digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return story
 
     def _one_process(self) -> None:
@@ -401,6 +405,18 @@ class Life:
         if done:
             self.remote.reparse(self.dice.choice(done).id)
 
+    def tell(self) -> list[str]:
+        """Give all that is known of the tasks that went wrong, and the end of the log."""
+        violation = self.story.violation
+        if violation is None:
+            return []
+        told = ["", *(line.rstrip() for line in self.paper.lines[-10:])]
+        for task_id in violation.tasks[:3]:
+            told += ["", task_id, *self.oracle.history(task_id)]
+            told += [f"    {call}" for call in self.remote.calls if task_id in call]
+        self.oracle.close()
+        return told
+
     def _faults(self) -> Counter[str]:
         found = Counter(self.story.faults)
         found.update(self.fate.tally)
@@ -413,12 +429,16 @@ class Life:
 
 def play(plan: Plan) -> Story:
     """Play a world in a directory in memory, where there is such a place."""
+    return played(plan)[0]
+
+
+def played(plan: Plan) -> tuple[Story, list[str]]:
+    """Play a world, and tell everything of the tasks that went wrong in it."""
     shared = Path("/dev/shm")
     directory = Path(tempfile.mkdtemp(prefix="readyd-world-", dir=shared if shared.is_dir() else None))
     try:
-        return Life(plan, directory).play()
+        life = Life(plan, directory)
+        story = life.play()
+        return story, life.tell()
     finally:
         shutil.rmtree(directory)
-
-
-__all__ = ["OPEN", "Life", "Story", "play"]

@@ -77,6 +77,7 @@ class Oracle:
             raise self.found
         states = self._states()
         self._check_moves()
+        self._check_ids(states)
         self._check_homes(states)
         self._check_ends(states)
         self._check_posts()
@@ -123,10 +124,19 @@ class Oracle:
         """Check what must hold when all is over."""
         self.look()
         self._check_keys()
+        self._check_editions()
         self._check_storms()
         self._check_secrets()
         self._check_files()
         self._check_times()
+
+    def history(self, task_id: str) -> list[str]:
+        """Tell what the ledger and the remote know of a task."""
+        told = [f"    ledger: {row}" for row in self._rows(f"select * from task where id = '{task_id}'")]
+        moves = self._rows(f"select at, from_state, to_state, reason from transition where task_id = '{task_id}'")
+        told += [f"    {at} {origin} -> {to}: {reason}" for at, origin, to, reason in moves]
+        task = self.remote._state.tasks.get(task_id)
+        return [*told, f"    remote: {self.remote.truth(task_id) if task else 'never had it'}"]
 
     # What the ledger says
 
@@ -171,6 +181,11 @@ class Oracle:
         for task_id, state in self._states().items():
             if stands.get(task_id) != state:
                 raise Violation("transitions", f"{task_id} is {state} by no move", (task_id,))
+
+    def _check_ids(self, states: dict[str, str]) -> None:
+        strange = [one for one in states if not one.startswith("plan-") and one not in self.remote._state.tasks]
+        if strange:
+            raise Violation("truth", f"{strange} are tasks of nobody", tuple(strange))
 
     def _check_homes(self, states: dict[str, str]) -> None:
         """Every result that is called home is here, whole, and what the remote has."""
@@ -276,6 +291,17 @@ class Oracle:
             if state != "rejected" and posted[key] != 1:
                 raise Violation("promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times")
 
+    def _check_editions(self) -> None:
+        """Each result that was parsed anew is kept beside those before."""
+        newest: Counter[str] = Counter()
+        for path in self._months():
+            for task_id, edition in self._rows("select task_id, max(edition) from bodies group by task_id", path):
+                newest[task_id] = max(newest[task_id], edition)
+        for task_id, reason, times in self._rows(_PARSED_ANEW):
+            if reason != "kept" and newest[task_id] != 1 + times:
+                text = f"{task_id} was parsed anew {times} times, and edition {newest[task_id]} is the newest"
+                raise Violation("promise 1", text, (task_id,))
+
     def _check_storms(self) -> None:
         if self.plan.has("loop", "die", "full", "lying", "trouble", "outage", "busy", "reparse") or self.plan.is_rough:
             return
@@ -319,6 +345,12 @@ class Oracle:
 _READY = """
     select id, earliest_done_at, band from task
     where state = 'ready' and earliest_done_at is not null and webhook <> 'postback'
+"""
+
+_PARSED_ANEW = """
+    select id, (select reason from transition where task_id = task.id order by transition.id desc limit 1),
+           (select count(*) from transition where task_id = task.id and reason = 'fixed')
+    from task where state = 'collected'
 """
 
 
