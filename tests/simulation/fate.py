@@ -99,9 +99,9 @@ class Fate:
     def opened(self, database: LedgerDatabase) -> None:
         self._open[str(database.database)] = database
 
-    def meanwhile(self) -> None:
-        """Let other processes write now, between two statements of ours."""
-        if not self.between or self._at_it or self.dead:
+    def meanwhile(self, *, inside: bool) -> None:
+        """Let other processes try to write now, between two statements of ours; `inside` a transaction mostly."""
+        if self._at_it or self.dead or not (inside or self._dice.random() < 0.05):
             return
         self._at_it = True
         try:
@@ -187,13 +187,14 @@ class Mortal(LedgerDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         fate = self.fate
         if fate.between:
-            fate.meanwhile()
+            fate.meanwhile(inside=self.driver().in_transaction)
         if not sql.lstrip().lower().startswith(READS):
             fate.at_write("write")
         return super().execute_sql(sql, params)
 
     def executemany(self, sql: str, rows: Any) -> int:
-        self.fate.meanwhile()
+        if self.fate.between:
+            self.fate.meanwhile(inside=True)
         self.fate.at_write("write")
         return super().executemany(sql, rows)
 

@@ -78,7 +78,7 @@ def unhurried(seconds: int) -> Iterator[None]:
     """Let the service tick and look around rarely, so that a day costs milliseconds."""
     ticks, watch, idle = dict(service.TICKS), service.TICK_S, queue.IDLE_MS
     for name, usual in ticks.items():
-        service.TICKS[name] = max(usual, seconds)
+        service.TICKS[name] = max(usual, seconds * (4 if name == "account" else 1))
     service.TICK_S, queue.IDLE_MS = seconds, 5 * MINUTE
     try:
         yield

@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.policy.rules import Rules
 from daemon.simulator import fetching
+from daemon.simulator.catalogue import LISTINGS
 from daemon.simulator.records import Task as RemoteTask
 from ledger.trouble import sqlite
 from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
@@ -67,6 +68,7 @@ class Oracle:
     found: Violation | None = None  # inside the service, which would take it for a bug of its own
     _moves: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     _sound: set[tuple[str, int, str]] = field(default_factory=set)  # bodies that were compared
+    _clear: dict[str, int] = field(default_factory=dict)  # list -> until when it was found to be clear
     _lines: int = 0
     _said: dict[tuple[str, str], int] = field(default_factory=dict)  # how often the log opened an alert
     _files: dict[Path, Any] = field(default_factory=dict)
@@ -78,6 +80,7 @@ class Oracle:
         states = self._states()
         self._check_moves()
         self._check_ids(states)
+        self._check_clear()
         self._check_homes(states)
         self._check_ends(states)
         self._check_posts()
@@ -186,6 +189,24 @@ class Oracle:
         strange = [one for one in states if not one.startswith("plan-") and one not in self.remote._state.tasks]
         if strange:
             raise Violation("truth", f"{strange} are tasks of nobody", tuple(strange))
+
+    def _check_clear(self) -> None:
+        """A list that is called clear hid nothing: whoever counts deadlines from it believes that."""
+        if self.clock_was_wrong:
+            return
+        for path, clear_at in self._rows("select listing, clear_at from look where clear_at is not null"):
+            if LISTINGS[path].fixed or self._clear.get(path) == clear_at:
+                continue
+            self._clear[path] = clear_at
+            shelves = self.remote._state.accounts[0].shelves
+            hidden = [
+                task.id
+                for name in LISTINGS[path].functions
+                for _, task in shelves.get(name) or ()
+                if task.listed_at < clear_at - 2 * MINUTE and task.shown_at is None
+            ]
+            if hidden:
+                raise Violation("evidence", f"{path} is called clear as of {clear_at} and hid {hidden}", tuple(hidden))
 
     def _check_homes(self, states: dict[str, str]) -> None:
         """Every result that is called home is here, whole, and what the remote has."""

@@ -84,7 +84,7 @@ def draw(seed: int, *, size: int = 1) -> Plan:
         options=_options(dice, rules, window, lists),
         faults=faults,
         acts=tuple(_acts(dice, scale, size, receives=receives)),
-        ticks_s=dice.choice([60, 180, 300, 600]),
+        ticks_s=dice.choice([120, 300, 300, 600]),
         swaps=dice.choice([0.0, 0.0, 0.05]),
         receives=receives,
         hands_over=dice.random() < 0.2,
@@ -94,7 +94,7 @@ def draw(seed: int, *, size: int = 1) -> Plan:
 
 def _rules(dice: random.Random, scale: int, window: int) -> Rules:
     base = Rules()
-    adopt = (AdoptRule(None, "adopt:*"),) if dice.random() < 0.3 else ()
+    adopt = (AdoptRule(None, "adopt:*"),) if dice.random() < 0.12 else ()
     return replace(
         base,
         visibility_ms=base.visibility_ms // scale,
@@ -104,17 +104,18 @@ def _rules(dice: random.Random, scale: int, window: int) -> Rules:
         urgent_ms=base.urgent_ms // scale,
         critical_ms=base.critical_ms // scale,
         window_cap=window,
-        audit_ms=base.audit_ms * dice.choice([1, 4]),
+        audit_ms=base.audit_ms * dice.choice([1, 4, 8]),
+        pace_normal_ms=base.pace_normal_ms * dice.choice([1, 2]),
         adopt_rules=adopt,
         priority_rules=(PriorityRule(None, "urgent:*", 5),),
     )
 
 
 def _options(dice: random.Random, rules: Rules, window: int, lists: int) -> Options:
-    usual = dice.random() < 0.4
+    usual = dice.random() < 0.2
     return Options(
         accounts=(AccountOptions(logins={LOGIN: PASSWORD}, balance=100_000.0),),
-        turnaround=Turnaround() if usual else Turnaround.around(dice.choice([5, 60, 600, 3600])),
+        turnaround=Turnaround() if usual else Turnaround.around(dice.choice([5, 60, 60, 300, 900, 3600])),
         window=window,
         tasks_ready_limit=lists,
         visibility_ms=rules.visibility_ms,
@@ -140,9 +141,12 @@ def _acts(dice: random.Random, scale: int, size: int, *, receives: bool) -> list
     """Draw what happens: work throughout, and trouble of a few kinds in between."""
     acts = []
     kinds = _kinds_of_trouble(dice, receives=receives)
-    for number in range(dice.randint(5, 12)):
-        after_ms = dice.choice([0, 5 * SECOND, MINUTE, 7 * MINUTE, 20 * MINUTE])
-        if number == 0 or dice.random() < 0.35:
+    for number in range(dice.randint(4, 9)):
+        after_ms = dice.choice([0, 5 * SECOND, MINUTE, 3 * MINUTE, 12 * MINUTE])
+        if number == 0 and dice.random() < 0.1:
+            # Something of everything: many lists are due at once.
+            acts += [Act(0, "record", _one_of(function)) for function in FUNCTIONS[:8]]
+        elif number == 0 or dice.random() < 0.35:
             acts.append(Act(after_ms, *_work(dice, scale, size, receives=receives)))
         elif kinds:
             kind = dice.choice(kinds)
@@ -162,10 +166,10 @@ def _work(dice: random.Random, scale: int, size: int, *, receives: bool) -> tupl
     planned = dice.random() < 0.4
     # Where long times are scaled, a task may not take longer than lists remember it.
     function = dice.choice(PROVABLE if planned else FUNCTIONS if scale == 1 else FUNCTIONS[:8])
-    count = dice.choice([1, 2, 4, 8]) * size
+    count = dice.choice([1, 1, 2, 3, 6]) * size
     facts: dict[str, Any] = {"function": function, "count": count}
     facts["tag"] = dice.choice(["", "batch", "urgent:1"])
-    facts["priority"] = dice.choice([1, 1, 2])
+    facts["priority"] = dice.choice([1, 1, 1, 2])
     if receives and dice.random() < 0.5:
         facts["hook"] = dice.choice(["ping", "post"])
     elif dice.random() < 0.1 and function.startswith("serp"):
@@ -175,6 +179,10 @@ def _work(dice: random.Random, scale: int, size: int, *, receives: bool) -> tupl
     facts["late_ms"] = dice.choice([0, 0, 0, 3 * MINUTE, HOUR])
     facts["between"] = dice.random() < 0.5
     return "record", facts
+
+
+def _one_of(function: str) -> dict[str, Any]:
+    return {"function": function, "count": 1, "tag": "", "priority": 2, "late_ms": 0, "between": False}
 
 
 def _trouble(dice: random.Random, kind: str, scale: int) -> dict[str, Any]:
@@ -193,10 +201,10 @@ def _trouble(dice: random.Random, kind: str, scale: int) -> dict[str, Any]:
     if kind == "loop":
         # A process that the service manager starts again and again: each one ends soon.
         step = dice.choice(["answer", "answer", "write", "turn"])
-        most = {"answer": 3, "write": 40, "turn": 60}[step]
+        most = {"answer": 4, "write": 40, "turn": 60}[step]
         sentences = tuple(
             Sentence(step, dice.randint(1, most), power=False, down_ms=dice.choice([100, 2_000]))
-            for _ in range(dice.randint(4, 12))
+            for _ in range(dice.randint(4, 14))
         )
         return {"sentences": sentences}
     return {}
