@@ -165,7 +165,6 @@ class Service:
         """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
         try:
             self._begin_targets()
-            clock_step.heal(self.tools)
             await account.ask(self.tools)
             await self._finder.run()
             await self._poster.run()
@@ -212,7 +211,6 @@ class Service:
 
     def _record_start(self) -> None:
         now = self.tools.now()
-        clock_step.heal(self.tools)
         self.tools.ledger.facts.put("daemon_started", str(now), now)
         self.tools.ledger.facts.put("pid", str(os.getpid()), now)
         self.tools.log.info(

@@ -148,14 +148,6 @@ class TaskTable:
                 [(str(band), expires_at, task_id) for task_id, band, expires_at in changes],
             )
 
-    def bring_back(self, now: int, *, longest_ms: int, longest_planned_ms: int) -> int:
-        """Correct what was written of unsettled tasks while the clock was ahead of `now`; return of how many.
-
-        Nothing was posted, done or seen after now, and no task waits longer than the longest pause there is.
-        """
-        with self._connection.writing() as database:
-            return database.change(_BRING_BACK, [now, now + longest_ms, now + longest_planned_ms])
-
     def unruled(self) -> list[tuple[str, str, str | None, int]]:
         """Return (id, function, tag, the remote's priority) of outstanding tasks that no rule has looked at."""
         with self._connection.reading() as database:
@@ -198,18 +190,6 @@ _CANDIDATES_GIVEN = f"""
     select {", ".join(f"task.{name}" for name in rows.CANDIDATE_COLUMNS.split(", "))}
     from json_each(?) cross join task on task.id = json_each.value
     where {_OPEN}
-"""
-
-# recorded_at stays: it says in which file the results are.
-_BRING_BACK = f"""
-    update task set
-        posted_at = min(posted_at, ?1), pending_at = min(pending_at, ?1), blocked_at = min(blocked_at, ?1),
-        ready_at = min(ready_at, ?1), earliest_done_at = min(earliest_done_at, ?1),
-        latest_done_at = min(latest_done_at, ?1),
-        next_try_at = min(next_try_at, case when {_OPEN} then ?2 else ?3 end)
-    where ({_OPEN} or state in ('planned', 'posting'))
-        and (posted_at > ?1 or pending_at > ?1 or blocked_at > ?1 or ready_at > ?1 or earliest_done_at > ?1
-             or latest_done_at > ?1 or next_try_at > case when {_OPEN} then ?2 else ?3 end)
 """
 
 _GIVEN = "id in (select value from json_each(?))"

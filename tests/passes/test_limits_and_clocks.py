@@ -1,5 +1,6 @@
 """The remote's limits hold whatever we do to ourselves, and a clock that somebody sets stops nothing."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -198,6 +199,26 @@ def test_a_task_recorded_while_the_clock_was_ahead_is_not_waited_for_until_the_c
         assert len(asked) <= 1, "nor is user_data asked until then"
 
     live(story, true_time=True, faults=Faults.only(unlisted=1.0))
+
+
+def test_a_task_that_was_put_off_while_the_clock_was_ahead_is_posted_when_it_is_set_back(live: Live) -> None:
+    async def story(life: Any) -> None:
+        virtual.step_wall_clock(3 * DAY)
+        word = {"id": "x", "status_code": 40205, "status_message": "no", "result": None}
+        answer = json.dumps({"status_code": 20000, "tasks": [word]}).encode()
+        life.line.instead = lambda path: (200, answer) if "task_post" in path else None
+        life.ledger.plan([{"function": ORGANIC, "keyword": "k"}], "b")
+        life.start()
+        await life.sleep(MINUTE)
+        (task,) = life.tasks(State.PLANNED).values()
+        assert task.next_try_at is not None
+        life.line.instead = lambda path: None
+        await life.stop()
+        virtual.step_wall_clock(-3 * DAY)
+        await life.restart()
+        await life.until(lambda: not life.tasks(State.PLANNED), within=2 * HOUR)
+
+    live(story, true_time=True)
 
 
 def test_a_slow_not_yet_says_nothing_of_the_time_it_was_under_way(live: Live) -> None:

@@ -315,7 +315,7 @@ class Life:
             if late := sorted(one for one, at in due.items() if now > at):
                 raise Violation("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
             soonest = min(comes_at.get(one, 0) for one in waiting)
-            if soonest > now + 20 * MINUTE:
+            if soonest > now + 20 * MINUTE and now > self._calm_at + 5 * MINUTE:
                 self._down_ms = soonest - now - 5 * MINUTE
                 return False
             await asyncio.sleep(60)
