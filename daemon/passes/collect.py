@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from daemon.dataforseo.catalogue import get_path
+from daemon.dataforseo.catalogue import PLAIN, get_path, read_endpoint
 from daemon.dataforseo.client import Fetched as Download
 from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
@@ -211,11 +211,18 @@ class Collector:
         self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
-        """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""
+        """Choose the path, and name the form that it fetches: the catalogue's; the listed row's own when that is unknown.
+
+        Where the last try brought nothing, the row's own takes turns with it, if it fetches the same form.
+        """
         variant = self._tools.variant_of(task)
         path = get_path(task.function, variant, task.id)
-        if task.endpoint is not None and (path is None or task.attempts % 2 == 1):
-            return task.endpoint, variant
+        listed = read_endpoint(task.endpoint) if task.endpoint is not None else None
+        if listed is None:
+            return path, variant
+        form = variant if listed.variant == PLAIN else listed.variant
+        if path is None or (task.attempts % 2 == 1 and form == variant):
+            return listed.path, form
         return path, variant
 
     def _read(self, task: Candidate, variant: str, download: Download, asked_at: int) -> Fetched:

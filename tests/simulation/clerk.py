@@ -86,10 +86,11 @@ class Clerk:
         self.catch_up()
 
     def waiting(self) -> dict[str, str]:
-        """Give the tasks whose results are not home, with their states."""
+        """Give the tasks whose results are not home, or not where they are to be, with their states."""
         ledger = self.open()
         with ledger._connection.reading() as database:
             rows = database.rows(
-                "select id, state from task where state in ('planned', 'posting', 'posted', 'ready')"
+                """select id, state from task where state in ('planned', 'posting', 'posted', 'ready')
+                   union all select task_id, 'not handed over' from handover where handed_at is null"""
             )
         return dict(rows)

@@ -128,6 +128,7 @@ class Oracle:
         self.look()
         self._check_keys()
         self._check_editions()
+        self._check_handed_over()
         self._check_storms()
         self._check_secrets()
         self._check_files()
@@ -322,6 +323,15 @@ class Oracle:
             if reason != "kept" and newest[task_id] != 1 + times:
                 text = f"{task_id} was parsed anew {times} times, and edition {newest[task_id]} is the newest"
                 raise Violation("promise 1", text, (task_id,))
+
+    def _check_handed_over(self) -> None:
+        """Every result that is home was handed over, whole."""
+        if not self.plan.hands_over:
+            return
+        there = {one.name.partition(".")[0] for one in (self.ledger.parent / "out").glob("*.json")}
+        home = [one for (one,) in self._rows("select id from task where state = 'collected'")]
+        if missing := sorted(set(home) - there):
+            raise Violation("hand-over", f"{missing} were not handed over", tuple(missing))
 
     def _check_storms(self) -> None:
         if self.plan.has("loop", "die", "full", "lying", "trouble", "outage", "busy", "reparse") or self.plan.is_rough:

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from daemon.settings import VariantRule
 from daemon.policy.rules import AdoptRule, PriorityRule, Rules
 from daemon.simulator.faults import CATALOGUE, Faults
 from daemon.simulator.options import LOGIN, AccountOptions, Options, Turnaround
@@ -88,7 +89,11 @@ def draw(seed: int, *, size: int = 1) -> Plan:
         swaps=dice.choice([0.0, 0.0, 0.05]),
         receives=receives,
         hands_over=dice.random() < 0.2,
-        settings={"tasks_ready_limit": lists, "lanes": dice.choice([2, 6])},
+        settings={
+            "tasks_ready_limit": lists,
+            "lanes": dice.choice([2, 6]),
+            "variants": (VariantRule("serp/*", None, "html"),) if dice.random() < 0.15 else (),
+        },
     )
 
 
