@@ -38,15 +38,17 @@ def as_of_now(task: Candidate, now: int, rules: Rules) -> Candidate:
 
     Waiting for them would be silence. When it was posted is not known then, so it counts as overdue from now on.
     """
-    longest_ms = 2 * max(rules.odd_most_ms, rules.pending_most_ms, rules.retry_most_ms)
-    late_ms = rules.turnaround(task.function).late_ms
-    ahead = {
-        "posted_at": now - late_ms if task.posted_at > now else task.posted_at,
-        "pending_at": None if (task.pending_at or 0) > now else task.pending_at,
-        "earliest_done_at": now if (task.earliest_done_at or 0) > now else task.earliest_done_at,
-        "next_try_at": None if (task.next_try_at or 0) > now + longest_ms else task.next_try_at,
-    }
-    return task if all(getattr(task, name) == value for name, value in ahead.items()) else replace(task, **ahead)
+    latest = now + 2 * max(rules.odd_most_ms, rules.pending_most_ms, rules.retry_most_ms)
+    written_at = max(task.posted_at, task.pending_at or 0, task.earliest_done_at or 0)
+    if written_at <= now and (task.next_try_at or 0) <= latest:
+        return task
+    return replace(
+        task,
+        posted_at=now - rules.turnaround(task.function).late_ms if task.posted_at > now else task.posted_at,
+        pending_at=None if (task.pending_at or 0) > now else task.pending_at,
+        earliest_done_at=None if task.earliest_done_at is None else min(task.earliest_done_at, now),
+        next_try_at=None if (task.next_try_at or 0) > latest else task.next_try_at,
+    )
 
 
 def worth_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:

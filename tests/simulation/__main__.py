@@ -1,9 +1,9 @@
 """The command of the simulated worlds: one world told in full, or many on all cores, with a report at their end.
 
-    python -m tests.simulation SEED               tell what happens in one world
-    python -m tests.simulation --seeds 50000      play many; exit code 1 when something that must hold did not
-    python -m tests.simulation --bugs             plant each known bug and say which world finds it
-    --bug NAME                                    with a planted bug
+python -m tests.simulation SEED               tell what happens in one world
+python -m tests.simulation --seeds 50000      play many; exit code 1 when something that must hold did not
+python -m tests.simulation --bugs             plant each known bug and say which world finds it
+--bug NAME                                    with a planted bug
 """
 
 import argparse
@@ -13,7 +13,9 @@ from tests.simulation.bugs import BUGS, plant
 
 
 def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("seed", nargs="?", type=int, help="tell one world in full")
     parser.add_argument("--seeds", type=int, help="play so many worlds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")

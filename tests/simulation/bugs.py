@@ -212,5 +212,5 @@ BUGS: tuple[Bug, ...] = (
         ("daemon.passes.tools", "        return round(self.clock.monotonic() * 1000)\n", "        return self.clock.now()\n"),
     ),
     _bug("a set clock not noticed", 1, ("daemon.service", "        if abs(moved_s) > CLOCK_STEP_S:\n", "        if moved_s > 9e9:\n")),
-    _bug("instants of the future believed", 1, ("daemon.policy.probing", "    return task if all(", "    return task if now or all(")),
+    _bug("instants of the future believed", 1, ("daemon.policy.probing", "    if written_at <= now and", "    if now or")),
 )  # fmt: skip

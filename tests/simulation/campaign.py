@@ -50,10 +50,16 @@ def play_many(first: int, count: int, *, size: int = 1, bug: str | None = None) 
             print(f"\n{story.violation}\n    {command(story.seed, size=size, bug=bug)}", flush=True)
         if done % 100 == 0:
             rate = done / (time.perf_counter() - began)
-            print(f"\r{done:,} of {count:,} worlds, {rate:.0f} a second, {len(failed)} failed", end="", flush=True)
+            print(
+                f"\r{done:,} of {count:,} worlds, {rate:.0f} a second, {len(failed)} failed",
+                end="",
+                flush=True,
+            )
     print(f"\n\n{total.text(time.perf_counter() - began)}")
     for story in failed[:SHOWN]:
-        print(f"FAILED {story.seed}: {str(story.violation)[:100]}\n    {command(story.seed, size=size, bug=bug)}")
+        print(
+            f"FAILED {story.seed}: {str(story.violation)[:100]}\n    {command(story.seed, size=size, bug=bug)}"
+        )
     print(f"{len(failed)} of {count:,} worlds failed")
     return 1 if failed else 0
 

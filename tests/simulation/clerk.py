@@ -11,7 +11,7 @@ from ledger.store import Ledger
 from tests.simulation.fate import Fate
 from tests.simulation.oracle import Oracle
 from tests.simulation.remote import Remote
-from tests.simulation.timeline import MINUTE, Timeline
+from tests.simulation.timeline import DAY, MINUTE, Timeline
 
 
 class Clerk:
@@ -89,8 +89,15 @@ class Clerk:
         """Give the tasks whose results are not home, or not where they are to be, with their states."""
         ledger = self.open()
         with ledger._connection.reading() as database:
-            rows = database.rows(
-                """select id, state from task where state in ('planned', 'posting', 'posted', 'ready')
-                   union all select task_id, 'not handed over' from handover where handed_at is null"""
-            )
+            rows = database.rows(_WAITING, [self._time.wall() - TOLD_FOR])
         return dict(rows)
+
+
+TOLD_FOR = 29 * DAY
+"""id_list tells the tags of a month; what was sent before that, and never answered, only a person can decide about."""
+
+_WAITING = """
+    select id, state from task where state in ('planned', 'posted', 'ready')
+    union all select id, state from task where state = 'posting' and posted_at > ?
+    union all select task_id, 'not handed over' from handover where handed_at is null
+"""

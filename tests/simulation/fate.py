@@ -100,7 +100,7 @@ class Fate:
         self._open[str(database.database)] = database
 
     def meanwhile(self, *, inside: bool) -> None:
-        """Let other processes try to write now, between two statements of ours; `inside` a transaction mostly."""
+        """Let other processes try to write now, between two statements of ours: of one transaction mostly (`inside`)."""
         if self._at_it or self.dead or not (inside or self._dice.random() < 0.05):
             return
         self._at_it = True
@@ -173,6 +173,7 @@ class Mortal(LedgerDatabase):
     """The ledger's database in a world: each write may be the last one, or be refused."""
 
     fate: ClassVar[Fate]
+    _said = 0  # statements of this transaction
 
     def connect(self, reuse_if_open: bool = False) -> Any:
         found = super().connect(reuse_if_open)
@@ -182,12 +183,14 @@ class Mortal(LedgerDatabase):
     def begin(self, lock_type: Any = None) -> None:
         if self.fate.dead:
             raise _failed("SQLITE_IOERR", "this process is dead")
+        self._said = 0
         super().begin(lock_type)
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         fate = self.fate
-        if fate.between:
-            fate.meanwhile(inside=self.driver().in_transaction)
+        if fate.between and not self.is_closed():
+            self._said += 1
+            fate.meanwhile(inside=self.driver().in_transaction and self._said > 1)
         if not sql.lstrip().lower().startswith(READS):
             fate.at_write("write")
         return super().execute_sql(sql, params)

@@ -1,22 +1,17 @@
 """One world from its birth to its end: processes that live, die and are started again, and the people around them."""
 
 import asyncio
-import contextlib
 import hashlib
 import random
 import shutil
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from daemon import logs, service
+from daemon import logs
 from daemon.composition import build_tools
 from daemon.handover.target import TargetKind, TargetRule
-from daemon.notify import Notifier
-from daemon.passes import queue
 from daemon.service import Service
 from daemon.settings import Secret, Settings
 from daemon.settings_webhook import Webhook
@@ -29,62 +24,19 @@ from daemon.web.server import Front
 from ledger.errors import LedgerError
 from ledger.store import Ledger
 from tests.simulation.clerk import Clerk
-from tests.simulation.fate import Death, Fate, Mortal, Sentence
-from tests.simulation.oracle import Oracle, Violation
-from tests.simulation.plan import HOOK, PASSWORD, SECRET, Act, Plan
+from tests.simulation.deeds import Deeds
+from tests.simulation.fate import Death, Fate, Mortal
+from tests.simulation.oracle import Oracle
+from tests.simulation.plan import PASSWORD, SECRET, Act, Plan
+from tests.simulation.reading import Violation
 from tests.simulation.remote import Line, Postman, Remote
+from tests.simulation.surroundings import Paper, Watch, unhurried
 from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
 
 IN_DARK = 2  # so many acts may happen while no process runs
 LIVENESS = HOUR
 AGAIN_MS = 30 * SECOND
 MOST_LIVES = 200
-
-
-class Paper:
-    """The log of all processes: it survives them, and a process may die after a line of it."""
-
-    def __init__(self, fate: Fate) -> None:
-        self.lines: list[str] = []
-        self._fate = fate
-
-    def write(self, text: str) -> None:
-        if not self._fate.dead:
-            self.lines.append(text)
-            self._fate.step("line")
-
-    def flush(self) -> None: ...
-
-    def isatty(self) -> bool:
-        return False
-
-    def fileno(self) -> int:
-        raise OSError
-
-
-class Watch(Notifier):
-    """Hears when a review is over."""
-
-    def __init__(self, reviewed: Callable[[], None]) -> None:
-        super().__init__({})
-        self._reviewed = reviewed
-
-    def status(self, text: str) -> None:
-        self._reviewed()
-
-
-@contextlib.contextmanager
-def unhurried(seconds: int) -> Iterator[None]:
-    """Let the service tick and look around rarely, so that a day costs milliseconds."""
-    ticks, watch, idle = dict(service.TICKS), service.TICK_S, queue.IDLE_MS
-    for name, usual in ticks.items():
-        service.TICKS[name] = max(usual, seconds * (4 if name == "account" else 1))
-    service.TICK_S, queue.IDLE_MS = seconds, 5 * MINUTE
-    try:
-        yield
-    finally:
-        service.TICKS.update(ticks)
-        service.TICK_S, queue.IDLE_MS = watch, idle
 
 
 @dataclass
@@ -111,19 +63,24 @@ class Life:
         self.path = directory / "ledger.db"
         self.fate = Fate(self.time, random.Random(plan.seed ^ 0xD15C), directory)
         self.remote = Remote(
-            self.time, random.Random(plan.seed ^ 0x3E3), seed=plan.seed, faults=plan.faults, options=plan.options
+            self.time,
+            random.Random(plan.seed ^ 0x3E3),
+            seed=plan.seed,
+            faults=plan.faults,
+            options=plan.options,
         )
         self.remote.swaps = plan.swaps
         self.line = Line(self.remote, self.fate, plan.seed)
         self.postman = Postman(self.remote, self.fate, random.Random(plan.seed ^ 0x905))
         self.paper = Paper(self.fate)
-        self.oracle = Oracle(plan, self.time, self.remote, self.path, self.paper.lines)
+        self.oracle = Oracle(self.path, plan, self.time, self.remote, self.paper.lines)
         self.acts = deque(plan.acts)
         self.story = Story(plan.seed)
-        self.sentences: deque[Sentence] = deque()
         self.settings = self._make_settings(directory)
         self.clerk = Clerk(self.path, self.time, self.remote, self.oracle)
-        self._down_ms = 0
+        self.deeds = Deeds(
+            self.time, self.fate, self.remote, self.line, self.clerk, self.oracle, self.dice, self.say
+        )
         self._over = False
         self._peace = False
         self._calm_at = START
@@ -165,7 +122,9 @@ class Life:
         story.days = (self.time.now() - START) / (24 * HOUR)
         story.tasks = len(self.remote.task_ids())
         story.faults = self._faults()
-        told = "".join([*self.remote.calls, *story.history, *self.paper.lines]).replace(str(self.path.parent), "")
+        told = "".join([*self.remote.calls, *story.history, *self.paper.lines]).replace(
+            str(self.path.parent), ""
+        )
         story.digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         return story
 
@@ -175,8 +134,8 @@ class Life:
         Mortal.fate = fate
         if self.story.deaths > MOST_LIVES:
             raise Violation("liveness", "it dies and dies")
-        if self.sentences and fate.sentence is None:
-            fate.arm(self.sentences.popleft())
+        if self.deeds.sentences and fate.sentence is None:
+            fate.arm(self.deeds.sentences.popleft())
         try:
             self.time.run(self._main, fate.turn)
         except Death:
@@ -196,12 +155,12 @@ class Life:
             self.clerk.close()
             self.oracle.close()
             self.fate.restore()
-        self._down_ms = sentence.down_ms
+        self.deeds.down_ms = sentence.down_ms
         self.fate.spare()
 
     def _stay_down(self) -> None:
         """Let time pass without a process; some acts may fall into it."""
-        left, self._down_ms = self._down_ms, 0
+        left, self.deeds.down_ms = self.deeds.down_ms, 0
         for _ in range(IN_DARK if self.dice.random() < 0.4 else 0):
             if not self.acts or self.acts[0].kind not in ("record", "plan", "foreign", "step"):
                 break
@@ -237,7 +196,7 @@ class Life:
         self.say(f"gave up: {error}")
         if not self.plan.has("full", "lying"):
             raise Violation("two processes", f"it cannot be started: {error}")
-        self._down_ms = AGAIN_MS
+        self.deeds.down_ms = AGAIN_MS
 
     async def _serve(self, ledger: Ledger) -> None:
         tools = build_tools(self.settings, ledger, VirtualClock(), transport=lambda: self.line)
@@ -295,7 +254,7 @@ class Life:
         """End all faults, and set the clock right."""
         self.say("peace")
         self.fate.spare()
-        self.sentences.clear()
+        self.deeds.sentences.clear()
         self.remote._state.faults = Faults.none()
         self.remote._state.error_hours.clear()
         self.line._outages.clear()
@@ -316,7 +275,7 @@ class Life:
                 raise Violation("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
             soonest = min(comes_at.get(one, 0) for one in waiting)
             if soonest > now + 20 * MINUTE and now > self._calm_at + 5 * MINUTE:
-                self._down_ms = soonest - now - 5 * MINUTE
+                self.deeds.down_ms = soonest - now - 5 * MINUTE
                 return False
             await asyncio.sleep(60)
         return True
@@ -336,74 +295,8 @@ class Life:
 
     def _act(self, act: Act) -> None:
         self._acted_at = self.time.now()
-        self.say(str(act))
         self.story.faults[act.kind] += 1
-        getattr(self, f"_{act.kind}")(**act.facts)
-
-    def _record(self, **facts: Any) -> None:
-        self.clerk.record(self._fields(facts), facts, self.fate, self.say)
-
-    def _plan(self, **facts: Any) -> None:
-        self.clerk.plan(self._fields(facts), facts["function"])
-
-    def _fields(self, facts: dict[str, Any]) -> list[dict[str, Any]]:
-        hooks = {
-            "ping": {"pingback_url": f"{HOOK}/ping?id=$id&tag=$tag"},
-            "post": {"postback_url": f"{HOOK}/post?id=$id&tag=$tag", "postback_data": "advanced"},
-            "elsewhere": {"postback_url": "https://elsewhere.invalid/?id=$id", "postback_data": "advanced"},
-        }
-        hook: dict[str, Any] = dict(hooks.get(facts.get("hook", ""), {}))
-        if not facts["function"].startswith("serp"):
-            hook.pop("postback_data", None)
-        more = {"priority": facts["priority"]} if facts["priority"] > 1 else {}
-        more |= {"tag": facts["tag"]} if facts["tag"] else {}
-        return [self.clerk.fresh(**hook, **more) for _ in range(facts["count"])]
-
-    def _foreign(self, function: str, count: int, tag: str) -> None:
-        self.remote.post(function, [self.clerk.fresh(tag=tag) for _ in range(count)], owner="foreign")
-
-    def _die(self, sentence: Sentence) -> None:
-        self.fate.arm(sentence)
-
-    def _loop(self, sentences: tuple[Sentence, ...]) -> None:
-        self.sentences.extend(sentences)
-        if self.fate.sentence is None:
-            self.fate.arm(self.sentences.popleft())
-
-    def _stop(self, for_ms: int) -> None:
-        self._down_ms = for_ms
-
-    def _sleep(self, for_ms: int) -> None:
-        self.time.pass_by(for_ms)
-
-    def _step(self, by_ms: int) -> None:
-        self.oracle.clock_was_wrong = True
-        self.time.set_clock(by_ms)
-
-    def _outage(self, for_ms: int) -> None:
-        self.line.outage(self.time.now(), self.time.now() + for_ms)
-
-    def _trouble(self, for_ms: int) -> None:
-        self.line.error_hour(self.time.now(), self.time.now() + for_ms)
-
-    def _full(self, for_ms: int) -> None:
-        self.fate.full_until = self.time.now() + for_ms
-
-    def _lying(self, for_ms: int) -> None:
-        self.fate.lying_until = self.time.now() + for_ms
-
-    def _slow(self, for_ms: int) -> None:
-        self.fate.slow_until = self.time.now() + for_ms
-
-    def _busy(self, for_ms: int) -> None:
-        self.remote.busy_until = self.time.now() + for_ms
-
-    def _replay(self) -> None: ...
-
-    def _reparse(self) -> None:
-        done = [task for task in self.remote._state.tasks.values() if task.done and task.code == 20000]
-        if done:
-            self.remote.reparse(self.dice.choice(done).id)
+        self.deeds.do(act)
 
     def tell(self) -> list[str]:
         """Give all that is known of the tasks that went wrong, and the end of the log."""
@@ -422,7 +315,14 @@ class Life:
         found.update(self.fate.tally)
         found.update(self.remote.tally)
         counts = self.remote.counts()
-        for name in ("accidents", "throttled", "window_saturated_times", "webhooks_failed", "dropped", "gets"):
+        for name in (
+            "accidents",
+            "throttled",
+            "window_saturated_times",
+            "webhooks_failed",
+            "dropped",
+            "gets",
+        ):
             found[name.replace("_", " ")] += counts[name]
         return found
 

@@ -16,8 +16,8 @@ from daemon.policy.rules import Rules
 from daemon.simulator import fetching
 from daemon.simulator.catalogue import LISTINGS
 from daemon.simulator.records import Task as RemoteTask
-from ledger.trouble import sqlite
 from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
+from tests.simulation.reading import Files, Violation
 from tests.simulation.remote import STORM, Remote, storm
 from tests.simulation.timeline import MINUTE, SECOND, Timeline
 
@@ -43,25 +43,12 @@ _BROKEN = ('"pass.failed"', '"collect.bug"', '"webhook.bug"', "Traceback", '"lib
 
 
 @dataclass
-class Violation(Exception):
-    """Something that must hold does not; `tasks` are those it is about."""
-
-    promise: str
-    text: str
-    tasks: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.promise}: {self.text}"
-
-
-@dataclass
-class Oracle:
+class Oracle(Files):
     """Looks at one world."""
 
     plan: Plan
     time: Timeline
     remote: Remote
-    ledger: Path
     log: list[str]
     known: set[str] = field(default_factory=set)  # recorded by hand
     clock_was_wrong: bool = False
@@ -71,7 +58,6 @@ class Oracle:
     _clear: dict[str, int] = field(default_factory=dict)  # list -> until when it was found to be clear
     _lines: int = 0
     _said: dict[tuple[str, str], int] = field(default_factory=dict)  # how often the log opened an alert
-    _files: dict[Path, Any] = field(default_factory=dict)
 
     def look(self) -> None:
         """Check everything that must hold at every moment."""
@@ -120,7 +106,9 @@ class Oracle:
             )
         }
         if missing := sorted(waiting - told):
-            raise Violation("promise 4", f"no alert is open for {missing}, of which tasks near their deadline")
+            raise Violation(
+                "promise 4", f"no alert is open for {missing}, of which tasks near their deadline"
+            )
         self._check_bands()
 
     def end(self) -> None:
@@ -137,31 +125,12 @@ class Oracle:
     def history(self, task_id: str) -> list[str]:
         """Tell what the ledger and the remote know of a task."""
         told = [f"    ledger: {row}" for row in self._rows(f"select * from task where id = '{task_id}'")]
-        moves = self._rows(f"select at, from_state, to_state, reason from transition where task_id = '{task_id}'")
+        moves = self._rows(
+            f"select at, from_state, to_state, reason from transition where task_id = '{task_id}'"
+        )
         told += [f"    {at} {origin} -> {to}: {reason}" for at, origin, to, reason in moves]
         task = self.remote._state.tasks.get(task_id)
         return [*told, f"    remote: {self.remote.truth(task_id) if task else 'never had it'}"]
-
-    # What the ledger says
-
-    def _rows(self, sql: str, path: Path | None = None) -> list[tuple[Any, ...]]:
-        path = path or self.ledger
-        if path not in self._files:
-            self._files[path] = sqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)
-        found: list[tuple[Any, ...]] = self._files[path].execute(sql).fetchall()
-        return found
-
-    def close(self) -> None:
-        for one in self._files.values():
-            one.close()
-        self._files.clear()
-
-    def _states(self) -> dict[str, str]:
-        return dict(self._rows("select id, state from task"))
-
-    def _months(self) -> list[Path]:
-        there = [one for one in sorted(self.ledger.parent.glob("results/*.db")) if one.stat().st_size]
-        return [one for one in there if self._rows("select 1 from sqlite_master where name = 'bodies'", one)]
 
     # At every look
 
@@ -176,9 +145,13 @@ class Oracle:
         for _, task_id, origin, to, reason, _ in rows:
             before = stands.get(task_id)
             if origin != before:
-                raise Violation("transitions", f"{task_id} moved from {origin} and stood at {before}", (task_id,))
+                raise Violation(
+                    "transitions", f"{task_id} moved from {origin} and stood at {before}", (task_id,)
+                )
             if to not in LEGAL[origin]:
-                raise Violation("transitions", f"{task_id} moved from {origin} to {to} ({reason})", (task_id,))
+                raise Violation(
+                    "transitions", f"{task_id} moved from {origin} to {to} ({reason})", (task_id,)
+                )
             if origin in ENDED and reason not in BACK:
                 raise Violation("transitions", f"{task_id} came back from {origin}: {reason}", (task_id,))
             stands[task_id] = to
@@ -187,7 +160,9 @@ class Oracle:
                 raise Violation("transitions", f"{task_id} is {state} by no move", (task_id,))
 
     def _check_ids(self, states: dict[str, str]) -> None:
-        strange = [one for one in states if not one.startswith("plan-") and one not in self.remote._state.tasks]
+        strange = [
+            one for one in states if not one.startswith("plan-") and one not in self.remote._state.tasks
+        ]
         if strange:
             raise Violation("truth", f"{strange} are tasks of nobody", tuple(strange))
 
@@ -207,7 +182,9 @@ class Oracle:
                 if task.listed_at < clear_at - 2 * MINUTE and task.shown_at is None
             ]
             if hidden:
-                raise Violation("evidence", f"{path} is called clear as of {clear_at} and hid {hidden}", tuple(hidden))
+                raise Violation(
+                    "evidence", f"{path} is called clear as of {clear_at} and hid {hidden}", tuple(hidden)
+                )
 
     def _check_homes(self, states: dict[str, str]) -> None:
         """Every result that is called home is here, whole, and what the remote has."""
@@ -249,7 +226,9 @@ class Oracle:
                 raise Violation("truth", f"{task_id} is {state}, and the remote never had it", (task_id,))
             gone_at = task.posted_at + self.plan.rules.retention_ms
             if state == "lost" and now < gone_at:
-                raise Violation("promise 3", f"{task_id} is called lost; the remote keeps it until {gone_at}", (task_id,))
+                raise Violation(
+                    "promise 3", f"{task_id} is called lost; the remote keeps it until {gone_at}", (task_id,)
+                )
             if state != "lost" and not task.done:
                 raise Violation("truth", f"{task_id} is {state}, and the remote works on it", (task_id,))
             if (state == "failed") != (task.code in {40101, 40103}) and state != "lost":
@@ -292,9 +271,13 @@ class Oracle:
             return
         alert = (line["kind"], line["subject"])
         self._said[alert] = self._said.get(alert, 0) + 1
-        ((kept,),) = self._rows("select count(*) from alert where kind = '{}' and subject = '{}'".format(*alert))
+        ((kept,),) = self._rows(
+            "select count(*) from alert where kind = '{}' and subject = '{}'".format(*alert)
+        )
         if self._said[alert] > kept:
-            raise Violation("alerts", f"{alert} was opened {kept} times, and the log says it {self._said[alert]} times")
+            raise Violation(
+                "alerts", f"{alert} was opened {kept} times, and the log says it {self._said[alert]} times"
+            )
 
     # At the end, or after a review
 
@@ -302,22 +285,30 @@ class Oracle:
         """How near its deadline a task is said to be counts from the earliest instant at which it may have been done."""
         rules, now = self.plan.rules, self.time.wall()
         for task_id, earliest, band in self._rows(_READY):
-            right = {_band(earliest + rules.visibility_ms - now - early, rules) for early in (0, MINUTE, -MINUTE)}
+            right = {
+                _band(earliest + rules.visibility_ms - now - early, rules) for early in (0, MINUTE, -MINUTE)
+            }
             if band not in right:
-                raise Violation("promise 4", f"{task_id} is called {band}, and may be done since {earliest}", (task_id,))
+                raise Violation(
+                    "promise 4", f"{task_id} is called {band}, and may be done since {earliest}", (task_id,)
+                )
 
     def _check_keys(self) -> None:
         """Everything planned was posted once, or refused."""
         posted = self._keys()
         for key, state in self._rows("select key, state from intent join task on task.id = task_id"):
-            if state != "rejected" and posted[key] != 1:
-                raise Violation("promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times")
+            if state not in {"rejected", "posting"} and posted[key] != 1:
+                raise Violation(
+                    "promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times"
+                )
 
     def _check_editions(self) -> None:
         """Each result that was parsed anew is kept beside those before."""
         newest: Counter[str] = Counter()
         for path in self._months():
-            for task_id, edition in self._rows("select task_id, max(edition) from bodies group by task_id", path):
+            for task_id, edition in self._rows(
+                "select task_id, max(edition) from bodies group by task_id", path
+            ):
                 newest[task_id] = max(newest[task_id], edition)
         for task_id, reason, times in self._rows(_PARSED_ANEW):
             if reason != "kept" and newest[task_id] != 1 + times:
@@ -334,10 +325,15 @@ class Oracle:
             raise Violation("hand-over", f"{missing} were not handed over", tuple(missing))
 
     def _check_storms(self) -> None:
-        if self.plan.has("loop", "die", "full", "lying", "trouble", "outage", "busy", "reparse") or self.plan.is_rough:
+        if (
+            self.plan.has("loop", "die", "full", "lying", "trouble", "outage", "busy", "reparse")
+            or self.plan.is_rough
+        ):
             return
         if found := [task_id for task_id, times in self.remote.gets.items() if storm(times)]:
-            raise Violation("restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found))
+            raise Violation(
+                "restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found)
+            )
 
     def _check_secrets(self) -> None:
         """The password is nowhere; the receiver's secret is only in what is still to be sent."""
@@ -362,14 +358,18 @@ class Oracle:
         """The instants between which a task is said to have been done hold the instant at which it was."""
         if self.clock_was_wrong or "lag_spike" in self.plan.faults.probabilities:
             return
-        rows = self._rows("select id, earliest_done_at, latest_done_at from task where latest_done_at is not null")
+        rows = self._rows(
+            "select id, earliest_done_at, latest_done_at from task where latest_done_at is not null"
+        )
         for task_id, earliest, latest in rows:
             task = self.remote._state.tasks.get(task_id)
             if task is None or task.revision > 1 or not task.done:
                 continue
-            if earliest is not None and earliest > task.done_at or latest + SECOND < task.done_at:
+            if (earliest is not None and earliest > task.done_at) or latest + SECOND < task.done_at:
                 raise Violation(
-                    "evidence", f"{task_id} was done at {task.done_at}, not within {earliest} and {latest}", (task_id,)
+                    "evidence",
+                    f"{task_id} was done at {task.done_at}, not within {earliest} and {latest}",
+                    (task_id,),
                 )
 
 
@@ -386,5 +386,10 @@ _PARSED_ANEW = """
 
 
 def _band(left_ms: int, rules: Rules) -> str:
-    names = {0: "past", rules.critical_ms: "critical", rules.urgent_ms: "urgent", rules.expiring_ms: "expiring"}
+    names = {
+        0: "past",
+        rules.critical_ms: "critical",
+        rules.urgent_ms: "urgent",
+        rules.expiring_ms: "expiring",
+    }
     return next((name for limit, name in names.items() if left_ms <= limit), "fresh")

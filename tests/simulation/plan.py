@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from daemon.settings import VariantRule
 from daemon.policy.rules import AdoptRule, PriorityRule, Rules
+from daemon.settings import VariantRule
 from daemon.simulator.faults import CATALOGUE, Faults
 from daemon.simulator.options import LOGIN, AccountOptions, Options, Turnaround
 from tests.simulation.fate import STEPS, Sentence
@@ -64,7 +64,9 @@ class Plan:
     @property
     def is_rough(self) -> bool:
         """Say whether calls fail by chance: then a task may be asked for as often as they do."""
-        return self.swaps > 0 or any(CATALOGUE[one].kind in ("network", "answer") for one in self.faults.probabilities)
+        return self.swaps > 0 or any(
+            CATALOGUE[one].kind in ("network", "answer") for one in self.faults.probabilities
+        )
 
     def has(self, *kinds: str) -> bool:
         return any(act.kind in kinds for act in self.acts)
@@ -78,13 +80,14 @@ def draw(seed: int, *, size: int = 1) -> Plan:
     lists = dice.choice([4, 8, 20, 20])
     rules = _rules(dice, scale, window)
     faults = _faults(dice)
+    restarts = dice.random() < 0.05
     receives = dice.random() < 0.35
     return Plan(
         seed=seed,
         rules=rules,
         options=_options(dice, rules, window, lists),
         faults=faults,
-        acts=tuple(_acts(dice, scale, size, receives=receives)),
+        acts=tuple(_restarts(dice) if restarts else _acts(dice, scale, size, receives=receives)),
         ticks_s=dice.choice([120, 300, 300, 600]),
         swaps=dice.choice([0.0, 0.0, 0.05]),
         receives=receives,
@@ -148,15 +151,22 @@ def _acts(dice: random.Random, scale: int, size: int, *, receives: bool) -> list
     kinds = _kinds_of_trouble(dice, receives=receives)
     for number in range(dice.randint(4, 9)):
         after_ms = dice.choice([0, 5 * SECOND, MINUTE, 3 * MINUTE, 12 * MINUTE])
-        if number == 0 and dice.random() < 0.1:
-            # Something of everything: many lists are due at once.
-            acts += [Act(0, "record", _one_of(function)) for function in FUNCTIONS[:8]]
-        elif number == 0 or dice.random() < 0.35:
+        if number == 0 or dice.random() < 0.35:
             acts.append(Act(after_ms, *_work(dice, scale, size, receives=receives)))
         elif kinds:
             kind = dice.choice(kinds)
             acts.append(Act(after_ms, kind, _trouble(dice, kind, scale)))
     return acts
+
+
+def _restarts(dice: random.Random) -> list[Act]:
+    """Let many lists be due at once for a process that the service manager starts again and again."""
+    acts = [Act(0, "record", _one_of(function)) for function in FUNCTIONS[:8]]
+    sentences = tuple(
+        Sentence("answer", dice.randint(2, 5), power=False, down_ms=dice.choice([100, 1_000]))
+        for _ in range(14)
+    )
+    return [*acts, Act(dice.choice([0, 5 * MINUTE]), "loop", {"sentences": sentences})]
 
 
 def _kinds_of_trouble(dice: random.Random, *, receives: bool) -> list[str]:
@@ -217,6 +227,8 @@ def _trouble(dice: random.Random, kind: str, scale: int) -> dict[str, Any]:
 
 def _sentence(dice: random.Random, down_ms: int) -> Sentence:
     step = dice.choice(STEPS)
-    most = {"turn": 600, "write": 150, "commit": 40, "committed": 40, "send": 25, "answer": 25, "line": 15}[step]
+    most = {"turn": 600, "write": 150, "commit": 40, "committed": 40, "send": 25, "answer": 25, "line": 15}[
+        step
+    ]
     count = max(1, round(most ** dice.random()))
     return Sentence(step, count, power=dice.random() < 0.4, down_ms=down_ms)

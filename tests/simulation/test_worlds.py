@@ -24,7 +24,7 @@ KEPT: dict[int, str] = {
     58: "a dead caller's calls stay under way at the remote until it hangs up",
     101: "a machine whose clock was set right while readyd was down",
     120: "a full disk for an hour, and tasks of others adopted afterwards",
-    451: "a task was done while the answer \"not yet\" was under way",
+    451: 'a task was done while the answer "not yet" was under way',
     508: "a clock that was set six days back",
     582: "results fetched by id on a full disk, with a clock three days ahead",
 }
