@@ -211,7 +211,7 @@ class Collector:
         self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
-        """Choose the path, and name the form that it fetches: the catalogue's; the listed row's own when that is unknown.
+        """Choose the path, the catalogue's or, when that is unknown, the listed row's own; name the form it fetches.
 
         Where the last try brought nothing, the row's own takes turns with it, if it fetches the same form.
         """

@@ -9,7 +9,8 @@ python -m tests.simulation --bugs             plant each known bug and say which
 import argparse
 import sys
 
-from tests.simulation.bugs import BUGS, plant
+from tests.simulation.bugs import plant
+from tests.simulation.planted import BUGS
 
 
 def main(words: list[str]) -> int:

@@ -9,9 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tests.simulation.bugs import BUGS
 from tests.simulation.life import Story, play, played
 from tests.simulation.plan import draw
+from tests.simulation.planted import BUGS
 from tests.simulation.timeline import START
 
 SHOWN = 20
@@ -40,10 +40,9 @@ def tell(seed: int, *, size: int = 1, bug: str | None = None) -> int:
 
 def play_many(first: int, count: int, *, size: int = 1, bug: str | None = None) -> int:
     """Play worlds on all cores, say how far it is, and report."""
-    began, done = time.perf_counter(), 0
+    began = time.perf_counter()
     total, failed = Report(), []
-    for story in _stories(range(first, first + count), size):
-        done += 1
+    for done, story in enumerate(_stories(range(first, first + count), size), 1):
         total.add(story)
         if story.violation is not None:
             failed.append(story)
@@ -127,7 +126,7 @@ def hunt_all(first: int, count: int) -> int:
 def hunted(bug: str, first: int, count: int) -> str | None:
     """Let a process with a planted bug look for it; return what its first failing world says."""
     code = (
-        "import sys; from tests.simulation.bugs import BUGS, plant\n"
+        "import sys; from tests.simulation.bugs import plant; from tests.simulation.planted import BUGS\n"
         "plant(next(one for one in BUGS if one.name == sys.argv[1]))\n"
         "from tests.simulation.campaign import hunt\n"
         "story = hunt(int(sys.argv[2]), int(sys.argv[3]))\n"

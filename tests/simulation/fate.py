@@ -100,7 +100,7 @@ class Fate:
         self._open[str(database.database)] = database
 
     def meanwhile(self, *, inside: bool) -> None:
-        """Let other processes try to write now, between two statements of ours: of one transaction mostly (`inside`)."""
+        """Let others try to write now, between two statements of ours: of one transaction mostly (`inside`)."""
         if self._at_it or self.dead or not (inside or self._dice.random() < 0.05):
             return
         self._at_it = True

@@ -28,7 +28,7 @@ from tests.simulation.deeds import Deeds
 from tests.simulation.fate import Death, Fate, Mortal
 from tests.simulation.oracle import Oracle
 from tests.simulation.plan import PASSWORD, SECRET, Act, Plan
-from tests.simulation.reading import Violation
+from tests.simulation.reading import ViolationError
 from tests.simulation.remote import Line, Postman, Remote
 from tests.simulation.surroundings import Paper, Watch, unhurried
 from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
@@ -44,7 +44,7 @@ class Story:
     """What came of a world."""
 
     seed: int
-    violation: Violation | None = None
+    violation: ViolationError | None = None
     history: list[str] = field(default_factory=list)
     deaths: int = 0
     days: float = 0.0
@@ -114,7 +114,7 @@ class Life:
                 self._one_process()
             self.clerk.close()
             self.oracle.end()
-        except Violation as violation:
+        except ViolationError as violation:
             story.violation = violation
         finally:
             self.clerk.close()
@@ -133,7 +133,7 @@ class Life:
         fate.born()
         Mortal.fate = fate
         if self.story.deaths > MOST_LIVES:
-            raise Violation("liveness", "it dies and dies")
+            raise ViolationError("liveness", "it dies and dies")
         if self.deeds.sentences and fate.sentence is None:
             fate.arm(self.deeds.sentences.popleft())
         try:
@@ -195,7 +195,7 @@ class Life:
         """End as the command does, with a sentence; the service manager starts it again in a while."""
         self.say(f"gave up: {error}")
         if not self.plan.has("full", "lying"):
-            raise Violation("two processes", f"it cannot be started: {error}")
+            raise ViolationError("two processes", f"it cannot be started: {error}")
         self.deeds.down_ms = AGAIN_MS
 
     async def _serve(self, ledger: Ledger) -> None:
@@ -272,7 +272,7 @@ class Life:
             comes_at = {one: self._comes_at(tasks[one]) for one in waiting if one in tasks}
             due = {one: max(self._calm_at, comes_at.get(one, 0)) + LIVENESS for one in waiting}
             if late := sorted(one for one, at in due.items() if now > at):
-                raise Violation("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
+                raise ViolationError("liveness", f"{late} are {[waiting[one] for one in late]}", tuple(late))
             soonest = min(comes_at.get(one, 0) for one in waiting)
             if soonest > now + 20 * MINUTE and now > self._calm_at + 5 * MINUTE:
                 self.deeds.down_ms = soonest - now - 5 * MINUTE

@@ -17,7 +17,7 @@ from daemon.simulator import fetching
 from daemon.simulator.catalogue import LISTINGS
 from daemon.simulator.records import Task as RemoteTask
 from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
-from tests.simulation.reading import Files, Violation
+from tests.simulation.reading import Files, ViolationError
 from tests.simulation.remote import STORM, Remote, storm
 from tests.simulation.timeline import MINUTE, SECOND, Timeline
 
@@ -52,7 +52,7 @@ class Oracle(Files):
     log: list[str]
     known: set[str] = field(default_factory=set)  # recorded by hand
     clock_was_wrong: bool = False
-    found: Violation | None = None  # inside the service, which would take it for a bug of its own
+    found: ViolationError | None = None  # inside the service, which would take it for a bug of its own
     _moves: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     _sound: set[tuple[str, int, str]] = field(default_factory=set)  # bodies that were compared
     _clear: dict[str, int] = field(default_factory=dict)  # list -> until when it was found to be clear
@@ -75,10 +75,10 @@ class Oracle(Files):
         self._check_log()
 
     def reviewed(self) -> None:
-        """Check, just after a review, that whoever reads alerts was told in time; a violation is found at the next look."""
+        """Check, just after a review, that whoever reads alerts was told in time; the next look tells."""
         try:
             self._check_alerts()
-        except Violation as violation:
+        except ViolationError as violation:
             self.found = self.found or violation
 
     def _check_alerts(self) -> None:
@@ -106,7 +106,7 @@ class Oracle(Files):
             )
         }
         if missing := sorted(waiting - told):
-            raise Violation(
+            raise ViolationError(
                 "promise 4", f"no alert is open for {missing}, of which tasks near their deadline"
             )
         self._check_bands()
@@ -139,32 +139,34 @@ class Oracle(Files):
         here = {row[0]: row[2:] for row in rows}
         for number, move in self._moves.items():
             if here.get(number) != move and not self.plan.rules.adopt_rules:
-                raise Violation("durability", f"move {number} {move} was there and is not any more")
+                raise ViolationError("durability", f"move {number} {move} was there and is not any more")
         self._moves = here
         stands: dict[str, str | None] = {}
         for _, task_id, origin, to, reason, _ in rows:
             before = stands.get(task_id)
             if origin != before:
-                raise Violation(
+                raise ViolationError(
                     "transitions", f"{task_id} moved from {origin} and stood at {before}", (task_id,)
                 )
             if to not in LEGAL[origin]:
-                raise Violation(
+                raise ViolationError(
                     "transitions", f"{task_id} moved from {origin} to {to} ({reason})", (task_id,)
                 )
             if origin in ENDED and reason not in BACK:
-                raise Violation("transitions", f"{task_id} came back from {origin}: {reason}", (task_id,))
+                raise ViolationError(
+                    "transitions", f"{task_id} came back from {origin}: {reason}", (task_id,)
+                )
             stands[task_id] = to
         for task_id, state in self._states().items():
             if stands.get(task_id) != state:
-                raise Violation("transitions", f"{task_id} is {state} by no move", (task_id,))
+                raise ViolationError("transitions", f"{task_id} is {state} by no move", (task_id,))
 
     def _check_ids(self, states: dict[str, str]) -> None:
         strange = [
             one for one in states if not one.startswith("plan-") and one not in self.remote._state.tasks
         ]
         if strange:
-            raise Violation("truth", f"{strange} are tasks of nobody", tuple(strange))
+            raise ViolationError("truth", f"{strange} are tasks of nobody", tuple(strange))
 
     def _check_clear(self) -> None:
         """A list that is called clear hid nothing: whoever counts deadlines from it believes that."""
@@ -182,7 +184,7 @@ class Oracle(Files):
                 if task.listed_at < clear_at - 2 * MINUTE and task.shown_at is None
             ]
             if hidden:
-                raise Violation(
+                raise ViolationError(
                     "evidence", f"{path} is called clear as of {clear_at} and hid {hidden}", tuple(hidden)
                 )
 
@@ -196,7 +198,7 @@ class Oracle(Files):
                 if (task_id, edition, variant) not in self._sound:
                     self._compare(path, task_id, edition, variant)
         if missing := sorted(home - here):
-            raise Violation("promise 1", f"{missing} are called home and have no body", tuple(missing))
+            raise ViolationError("promise 1", f"{missing} are called home and have no body", tuple(missing))
 
     def _compare(self, path: Path, task_id: str, edition: int, variant: str) -> None:
         ((packed,),) = self._rows(
@@ -207,7 +209,7 @@ class Oracle(Files):
         remote = self.remote._state.tasks.get(task_id)
         told = (entry["id"], entry["status_code"], entry["result"])
         if remote is None or told not in [(task_id, *one) for one in self._results(remote, variant)]:
-            raise Violation("promise 1", f"the body of {task_id} is not the remote's", (task_id,))
+            raise ViolationError("promise 1", f"the body of {task_id} is not the remote's", (task_id,))
         self._sound.add((task_id, edition, variant))
 
     def _results(self, task: RemoteTask, variant: str) -> Iterable[tuple[int, Any]]:
@@ -223,16 +225,20 @@ class Oracle(Files):
                 continue
             task = self.remote._state.tasks.get(task_id)
             if task is None:
-                raise Violation("truth", f"{task_id} is {state}, and the remote never had it", (task_id,))
+                raise ViolationError(
+                    "truth", f"{task_id} is {state}, and the remote never had it", (task_id,)
+                )
             gone_at = task.posted_at + self.plan.rules.retention_ms
             if state == "lost" and now < gone_at:
-                raise Violation(
+                raise ViolationError(
                     "promise 3", f"{task_id} is called lost; the remote keeps it until {gone_at}", (task_id,)
                 )
             if state != "lost" and not task.done:
-                raise Violation("truth", f"{task_id} is {state}, and the remote works on it", (task_id,))
+                raise ViolationError("truth", f"{task_id} is {state}, and the remote works on it", (task_id,))
             if (state == "failed") != (task.code in {40101, 40103}) and state != "lost":
-                raise Violation("truth", f"{task_id} is {state}, and the remote says {task.code}", (task_id,))
+                raise ViolationError(
+                    "truth", f"{task_id} is {state}, and the remote says {task.code}", (task_id,)
+                )
 
     def _keys(self) -> Counter[str]:
         found = (_KEY.search(task.tag) for task in self.remote._state.tasks.values())
@@ -240,28 +246,30 @@ class Oracle(Files):
 
     def _check_posts(self) -> None:
         if twice := [key for key, count in self._keys().items() if count > 1]:
-            raise Violation("promise 2", f"posted twice: {twice}")
+            raise ViolationError("promise 2", f"posted twice: {twice}")
 
     def _check_foreign(self, states: dict[str, str]) -> None:
         adopts = bool(self.plan.rules.adopt_rules)
         for task in self.remote._state.tasks.values():
             allowed = task.owner == "own" or (adopts and task.tag == ADOPTED)
             if not allowed and (self.remote.gets.get(task.id) or task.id in states):
-                raise Violation("promise 6", f"{task.id} belongs to somebody else", (task.id,))
+                raise ViolationError("promise 6", f"{task.id} belongs to somebody else", (task.id,))
 
     def _check_limits(self) -> None:
         count = self.remote._state.tally["throttled"]
         if count and not self.plan.has("busy"):
-            raise Violation("promise 5", f"the remote had to refuse {count} calls, and nobody else made any")
+            raise ViolationError(
+                "promise 5", f"the remote had to refuse {count} calls, and nobody else made any"
+            )
 
     def _check_log(self) -> None:
         """No bug, no trouble without a reason, and no alert that is opened twice without having been closed."""
         lines, self._lines = self.log[self._lines :], len(self.log)
         for line in lines:
             if any(word in line for word in _BROKEN):
-                raise Violation("bugs", line)
+                raise ViolationError("bugs", line)
             if '"ledger.trouble"' in line and not self.plan.has("full", "lying"):
-                raise Violation("two processes", line)
+                raise ViolationError("two processes", line)
             if '"event": "alert.' in line:
                 self._check_alert(json.loads(line))
 
@@ -275,21 +283,21 @@ class Oracle(Files):
             "select count(*) from alert where kind = '{}' and subject = '{}'".format(*alert)
         )
         if self._said[alert] > kept:
-            raise Violation(
+            raise ViolationError(
                 "alerts", f"{alert} was opened {kept} times, and the log says it {self._said[alert]} times"
             )
 
     # At the end, or after a review
 
     def _check_bands(self) -> None:
-        """How near its deadline a task is said to be counts from the earliest instant at which it may have been done."""
+        """How near its deadline a task is counts from the earliest instant at which it may have been done."""
         rules, now = self.plan.rules, self.time.wall()
         for task_id, earliest, band in self._rows(_READY):
             right = {
                 _band(earliest + rules.visibility_ms - now - early, rules) for early in (0, MINUTE, -MINUTE)
             }
             if band not in right:
-                raise Violation(
+                raise ViolationError(
                     "promise 4", f"{task_id} is called {band}, and may be done since {earliest}", (task_id,)
                 )
 
@@ -298,7 +306,7 @@ class Oracle(Files):
         posted = self._keys()
         for key, state in self._rows("select key, state from intent join task on task.id = task_id"):
             if state not in {"rejected", "posting"} and posted[key] != 1:
-                raise Violation(
+                raise ViolationError(
                     "promise 2", f"the task with key {key} is {state}, and was posted {posted[key]} times"
                 )
 
@@ -313,7 +321,7 @@ class Oracle(Files):
         for task_id, reason, times in self._rows(_PARSED_ANEW):
             if reason != "kept" and newest[task_id] != 1 + times:
                 text = f"{task_id} was parsed anew {times} times, and edition {newest[task_id]} is the newest"
-                raise Violation("promise 1", text, (task_id,))
+                raise ViolationError("promise 1", text, (task_id,))
 
     def _check_handed_over(self) -> None:
         """Every result that is home was handed over, whole."""
@@ -322,7 +330,7 @@ class Oracle(Files):
         there = {one.name.partition(".")[0] for one in (self.ledger.parent / "out").glob("*.json")}
         home = [one for (one,) in self._rows("select id from task where state = 'collected'")]
         if missing := sorted(set(home) - there):
-            raise Violation("hand-over", f"{missing} were not handed over", tuple(missing))
+            raise ViolationError("hand-over", f"{missing} were not handed over", tuple(missing))
 
     def _check_storms(self) -> None:
         if (
@@ -331,7 +339,7 @@ class Oracle(Files):
         ):
             return
         if found := [task_id for task_id, times in self.remote.gets.items() if storm(times)]:
-            raise Violation(
+            raise ViolationError(
                 "restraint", f"{found} were asked for more than {STORM} times in ten minutes", tuple(found)
             )
 
@@ -340,19 +348,19 @@ class Oracle(Files):
         places = {"the log": "".join(self.log).encode()}
         places |= {path.name: path.read_bytes() for path in self.ledger.parent.rglob("*.db*")}
         if found := [place for place, text in places.items() if PASSWORD.encode() in text]:
-            raise Violation("promise 7", f"the password is in {found}")
+            raise ViolationError("promise 7", f"the password is in {found}")
         tables = [name for (name,) in self._rows("select name from sqlite_master where type = 'table'")]
         sent = "select intent.* from intent join task on task.id = task_id where state not in ('planned', 'posting')"
         for table in tables:
             rows = self._rows(sent if table == "intent" else f"select * from {table}")
             if SECRET in repr(rows) or SECRET in "".join(self.log):
-                raise Violation("promise 7", f"the receiver's secret is in the log or in {table}")
+                raise ViolationError("promise 7", f"the receiver's secret is in the log or in {table}")
 
     def _check_files(self) -> None:
         for path in (self.ledger, *self._months()):
             verdict = self._rows("pragma integrity_check", path)
             if verdict != [("ok",)]:
-                raise Violation("integrity", f"{path.name}: {verdict}")
+                raise ViolationError("integrity", f"{path.name}: {verdict}")
 
     def _check_times(self) -> None:
         """The instants between which a task is said to have been done hold the instant at which it was."""
@@ -366,7 +374,7 @@ class Oracle(Files):
             if task is None or task.revision > 1 or not task.done:
                 continue
             if (earliest is not None and earliest > task.done_at) or latest + SECOND < task.done_at:
-                raise Violation(
+                raise ViolationError(
                     "evidence",
                     f"{task_id} was done at {task.done_at}, not within {earliest} and {latest}",
                     (task_id,),

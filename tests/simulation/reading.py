@@ -8,7 +8,7 @@ from ledger.trouble import sqlite
 
 
 @dataclass
-class Violation(Exception):
+class ViolationError(Exception):
     """Something that must hold does not; `tasks` are those it is about."""
 
     promise: str

@@ -1,4 +1,4 @@
-"""The remote of a world and the way there: counts what is asked, swaps answers, dies with its caller. Knows no ledger."""
+"""The remote of a world and the way there: counts calls, swaps answers, dies with its caller. Knows no ledger."""
 
 import asyncio
 import random
