@@ -306,6 +306,8 @@ class Life:
         told = ["", *(line.rstrip() for line in self.paper.lines[-10:])]
         for task_id in violation.tasks[:3]:
             told += ["", task_id, *self.oracle.history(task_id)]
+            known = task_id in self.remote._state.tasks
+            told.append(f"    remote: {self.remote.truth(task_id) if known else 'never had it'}")
             told += [f"    {call}" for call in self.remote.calls if task_id in call]
         self.oracle.close()
         return told

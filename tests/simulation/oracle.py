@@ -122,16 +122,6 @@ class Oracle(Files):
         self._check_files()
         self._check_times()
 
-    def history(self, task_id: str) -> list[str]:
-        """Tell what the ledger and the remote know of a task."""
-        told = [f"    ledger: {row}" for row in self._rows(f"select * from task where id = '{task_id}'")]
-        moves = self._rows(
-            f"select at, from_state, to_state, reason from transition where task_id = '{task_id}'"
-        )
-        told += [f"    {at} {origin} -> {to}: {reason}" for at, origin, to, reason in moves]
-        task = self.remote._state.tasks.get(task_id)
-        return [*told, f"    remote: {self.remote.truth(task_id) if task else 'never had it'}"]
-
     # At every look
 
     def _check_moves(self) -> None:

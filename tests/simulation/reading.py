@@ -44,3 +44,12 @@ class Files:
     def _months(self) -> list[Path]:
         there = [one for one in sorted(self.ledger.parent.glob("results/*.db")) if one.stat().st_size]
         return [one for one in there if self._rows("select 1 from sqlite_master where name = 'bodies'", one)]
+
+    def history(self, task_id: str) -> list[str]:
+        """Tell what the ledger knows of a task."""
+        told = [f"    ledger: {row}" for row in self._rows(f"select * from task where id = '{task_id}'")]
+        moves = self._rows(
+            f"select at, from_state, to_state, reason from transition where task_id = '{task_id}'"
+        )
+        told += [f"    {at} {origin} -> {to}: {reason}" for at, origin, to, reason in moves]
+        return told
