@@ -86,6 +86,10 @@ def plant(planted: Bug) -> None:
     if early := sorted(modules & sys.modules.keys()):
         raise LostPlaceError(f"{early} are imported already; plant a bug first")
     changes = {name: [one for one in planted.changes if one.module == name] for name in modules}
-    sys.meta_path.insert(0, _Finder(changes))
-    for name in sorted(modules):
-        importlib.import_module(name)
+    finder = _Finder(changes)
+    sys.meta_path.insert(0, finder)
+    try:
+        for name in sorted(modules):
+            importlib.import_module(name)
+    finally:
+        sys.meta_path.remove(finder)

@@ -38,6 +38,7 @@ class Fate:
     def __init__(self, time: Timeline, dice: random.Random, directory: Path) -> None:
         self.time = time
         self.dead = False
+        self.peace = False
         self.sentence: Sentence | None = None
         self.full_until = 0
         self.lying_until = 0  # commits that are there are reported as failed
@@ -53,6 +54,11 @@ class Fate:
 
     def arm(self, sentence: Sentence) -> None:
         self.sentence, self._left = sentence, sentence.count
+
+    def may_arm(self, sentence: Sentence) -> None:
+        """Let the process die so, unless another death is due or there is peace."""
+        if self.sentence is None and not self.peace:
+            self.arm(sentence)
 
     def born(self) -> None:
         """Let a new process begin."""

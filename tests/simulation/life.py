@@ -253,6 +253,7 @@ class Life:
     def _make_peace(self) -> None:
         """End all faults, and set the clock right."""
         self.say("peace")
+        self.fate.peace = True
         self.fate.spare()
         self.deeds.sentences.clear()
         self.remote._state.faults = Faults.none()

@@ -10,7 +10,7 @@ import httpx
 from daemon.simulator.records import Call, Delivery, Reply
 from daemon.simulator.transport import SimulatedTransport
 from daemon.simulator.world import World
-from tests.simulation.fate import Fate
+from tests.simulation.fate import Fate, Sentence
 from tests.simulation.timeline import MINUTE, SECOND, Timeline
 
 TASK_GET = "task_get"
@@ -135,6 +135,10 @@ class Postman:
         self._numbers += 1
         number = self._numbers
         self._under_way[number] = delivery
+        if self._dice.random() < 0.1 and not delivery.lost:
+            # Death while it is taken in.
+            step, count = self._dice.choice(["write", "commit", "committed"]), self._dice.randint(1, 5)
+            self._fate.may_arm(Sentence(step, count, power=False, down_ms=5_000))
         status = None if delivery.lost else await self._send(delivery)
         if self._under_way.pop(number, None) is not None:
             self.sent.append(delivery)

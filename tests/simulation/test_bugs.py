@@ -24,7 +24,7 @@ def test_a_planted_bug_is_found_in_its_world(planted: Bug) -> None:
 
 
 def test_a_bug_that_lost_its_place_is_said_and_not_skipped() -> None:
-    lost = Bug("lost", 1, (change("daemon.web.tally", "-words that are not there\n+others\n"),))
+    lost = Bug("lost", 1, (change("daemon.demo_records", "-words that are not there\n+others\n"),))
     with pytest.raises(LostPlaceError, match="holds 0 times"):
         plant(lost)
 
