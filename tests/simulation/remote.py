@@ -27,7 +27,7 @@ class Remote(World):
         self.swaps = 0.0  # how likely an answer is replaced by an earlier one, of another call
         self.busy_until = 0  # other software uses up the account's limits
         self._dice = dice
-        self._before: Reply | None = None
+        self._before: tuple[str, Reply | None] = ("", None)
         self._under_way: list[Reply] = []
 
     def hang_up(self) -> None:
@@ -45,7 +45,7 @@ class Remote(World):
             self.gets[call.path.rsplit("/", 1)[-1]].append(now)
         self.calls.append(f"{now} {call.method} {call.path} -> {reply.status} {reply.accident or ''}")
         self._under_way = [*self._under_way[-50:], reply]
-        return self._swapped(reply)
+        return self._swapped(reply, call.path)
 
     def _crowd(self, now: int) -> None:
         """Let others of the account make all the calls that are left this minute, of one kind."""
@@ -55,9 +55,12 @@ class Remote(World):
             while account.limits.bucket(name, limit).take(now):
                 self.tally["calls of others"] += 1
 
-    def _swapped(self, reply: Reply) -> Reply:
-        before, self._before = self._before, reply if reply.status == 200 else self._before
-        if before is None or self._dice.random() >= self.swaps:
+    def _swapped(self, reply: Reply, path: str) -> Reply:
+        """Put the answer of an earlier call in its place, of another path: an old list would look like a new one."""
+        (before_path, before), drawn = self._before, self._dice.random()
+        if reply.status == 200:
+            self._before = (path, reply)
+        if before is None or before_path == path or drawn >= self.swaps:
             return reply
         self.tally["answers swapped"] += 1
         names = {name: text for name, text in reply.headers.items() if name != "content-encoding"}
