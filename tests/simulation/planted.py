@@ -8,7 +8,7 @@ from tests.simulation.bugs import Bug, bug
 BUGS: tuple[Bug, ...] = (
     bug(
         "state before body",
-        1,
+        21,
         (
             "daemon.passes.recorder",
             """
@@ -23,7 +23,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a webhook's state before its body",
-        1,
+        538,
         (
             "daemon.passes.received",
             """
@@ -39,7 +39,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "no look-up before re-post",
-        1,
+        12,
         (
             "daemon.passes.lookup",
             """
@@ -51,7 +51,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "saturated read as lost",
-        1,
+        19,
         (
             "daemon.passes.reconcile",
             """
@@ -91,7 +91,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "DEFERRED transactions",
-        1,
+        3,
         (
             "ledger.database",
             """
@@ -102,7 +102,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "budget of lists per process",
-        1,
+        4,
         (
             "daemon.composition",
             """
@@ -113,7 +113,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "alert said before it is kept",
-        1,
+        8,
         (
             "daemon.passes.review",
             """
@@ -127,7 +127,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "40602 as a failure",
-        1,
+        19,
         (
             "daemon.dataforseo.codes",
             """
@@ -138,7 +138,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "outer id used",
-        1,
+        19,
         (
             "daemon.dataforseo.wire",
             """
@@ -150,7 +150,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "synchronous NORMAL",
-        1,
+        12,
         (
             "ledger.engine",
             """
@@ -168,7 +168,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "time zone dropped",
-        1,
+        10,
         (
             "daemon.dataforseo.rows",
             """
@@ -202,7 +202,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "everybody's tasks adopted",
-        1,
+        12,
         (
             "daemon.policy.choices",
             """
@@ -213,7 +213,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a new edition replaces the old one",
-        1,
+        136,
         (
             "daemon.passes.recorder",
             """
@@ -224,7 +224,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "budgets on the wall clock",
-        1,
+        25,
         (
             "daemon.passes.tools",
             """
@@ -235,7 +235,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a set clock not noticed",
-        1,
+        12,
         (
             "daemon.service",
             """
