@@ -4,7 +4,7 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 test-kills lint bench-policy bench-queue bench-ways official-client clean
+.PHONY: help demo test test-s3 test-kills simulate simulate-bugs lint bench-policy bench-queue bench-ways official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -54,6 +54,14 @@ test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-c
 
 test-kills: $(VENV)/.installed ## kill the poster at every system call, not at a few (needs strace; some 20 minutes)
 	READYD_ALL_KILLS=1 $(VENV)/bin/pytest tests/process/test_post_kills.py
+
+SEEDS ?= 50000
+
+simulate: $(VENV)/.installed ## live through 50,000 simulated worlds on all cores (SEEDS=n)
+	$(VENV)/bin/python -m tests.simulation --seeds $(SEEDS)
+
+simulate-bugs: $(VENV)/.installed ## plant each known bug, and say which simulated world finds it first
+	$(VENV)/bin/python -m tests.simulation --bugs
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger

@@ -59,9 +59,9 @@ class FactTable:
 
 def fact(database: LedgerDatabase, name: str) -> str | None:
     """Read one fact's value."""
-    for (value,) in FactRow.select(FactRow.value).where(FactRow.name == name).tuples().execute(database):
-        return str(value)
-    return None
+    # Asked for at every look at the account, so without models.
+    value = database.one("select value from fact where name = ?", [name])
+    return None if value is None else str(value)
 
 
 def _insert(database: LedgerDatabase, one: Alert) -> Alert:

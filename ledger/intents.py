@@ -52,17 +52,20 @@ class IntentTable:
             remember(database, [_planned(key, at) for key in new])
         return len(new)
 
-    def heads(self, now: int) -> list[Head]:
-        """Return the first planned task of every function that has one whose time has come."""
+    def heads(self, now: int, latest: int) -> list[Head]:
+        """Return the first planned task of every function that has one whose time has come.
+
+        A try that was noted for after `latest` was noted before somebody set the clock back.
+        """
         with self._connection.reading() as database:
             functions = [name for (name,) in database.rows(_FUNCTIONS) if name is not None]
-            found = [row for name in functions for row in database.rows(_HEAD, [name, now])]
+            found = [row for name in functions for row in database.rows(_HEAD, [name, now, latest])]
             return [Head(*row) for row in found]
 
-    def next(self, function: str, now: int, limit: int) -> list[Intent]:
-        """Return the planned tasks of a function whose turn it is, the most important first."""
+    def next(self, function: str, now: int, latest: int, limit: int) -> list[Intent]:
+        """Return the planned tasks of a function whose turn it is, the most important first; `latest` as above."""
         with self._connection.reading() as database:
-            found = database.rows(_NEXT, [function, now, limit])
+            found = database.rows(_NEXT, [function, now, latest, limit])
             return [Intent(*row) for row in found]
 
     def counts(self) -> dict[str, int]:
@@ -278,7 +281,7 @@ _FUNCTIONS = """
     select function from found
 """
 
-_DUE = "state = 'planned' and function = ? and (next_try_at is null or next_try_at <= ?)"
+_DUE = "state = 'planned' and function = ? and (next_try_at is null or next_try_at <= ? or next_try_at > ?)"
 _ORDER = "order by priority desc, recorded_at, task.rowid"
 
 _HEAD = f"select function, priority, recorded_at, rowid from task where {_DUE} {_ORDER} limit 1"

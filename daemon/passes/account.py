@@ -40,7 +40,9 @@ def _is_due(tools: Tools) -> bool:
     asked_at, answered_at = (int(facts.get(name) or 0) for name in ("account_asked", "account_answered"))
     if 0 <= now - asked_at < AT_MOST_MS:
         return False
-    return not max(tools.started_at, now - FRESH_MS) <= answered_at <= now
+    # A start in the future was before somebody set the clock back; until then, no answer would be good enough.
+    started_at = tools.started_at if tools.started_at <= now else 0
+    return not max(started_at, now - FRESH_MS) <= answered_at <= now
 
 
 def _follow(tools: Tools, general_limit: int) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from daemon.dataforseo.catalogue import get_path
+from daemon.dataforseo.catalogue import PLAIN, get_path, read_endpoint
 from daemon.dataforseo.client import Fetched as Download
 from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
@@ -181,6 +181,7 @@ class Collector:
 
     async def _fetch(self, task: Candidate) -> bool:
         """Fetch one task and keep what came of it; say whether the remote gave an answer about it."""
+        asked_at = self._tools.now()
         path, variant = self._path_of(task)
         if path is None:
             message = f"no task_get path is known for function {task.function}"
@@ -200,7 +201,7 @@ class Collector:
             self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
             self._answered(task)
-            self._keep(self._read(task, variant, download))
+            self._keep(self._read(task, variant, download, asked_at))
             return True
         return False
 
@@ -209,21 +210,28 @@ class Collector:
         self._tools.remote.failing.pop(task.id, None)
 
     def _path_of(self, task: Candidate) -> tuple[str | None, str]:
-        """Choose the path: the catalogue's; the listed row's own when that is unknown or was refused."""
+        """Choose the path, the catalogue's or, when that is unknown, the listed row's own; name the form it fetches.
+
+        Where the last try brought nothing, the row's own takes turns with it, if it fetches the same form.
+        """
         variant = self._tools.variant_of(task)
         path = get_path(task.function, variant, task.id)
-        if task.endpoint is not None and (path is None or task.attempts % 2 == 1):
-            return task.endpoint, variant
+        listed = read_endpoint(task.endpoint) if task.endpoint is not None else None
+        if listed is None:
+            return path, variant
+        form = variant if listed.variant == PLAIN else listed.variant
+        if path is None or (task.attempts % 2 == 1 and form == variant):
+            return listed.path, form
         return path, variant
 
-    def _read(self, task: Candidate, variant: str, download: Download) -> Fetched:
+    def _read(self, task: Candidate, variant: str, download: Download, asked_at: int) -> Fetched:
         answer = download.answer
         kind = KINDS[answer.kind]
         body = None
         if kind in WITH_BODY:
             code = answer.code or 0
             body = Body(task.id, variant, download.gzip, download.size, code, self._tools.now())
-        return Fetched(task, Answer(kind, answer.code, answer.message), body)
+        return Fetched(task, Answer(kind, answer.code, answer.message), body, asked_at)
 
     def _troubled(self, task: Candidate, error: RemoteError) -> None:
         tools, kind = self._tools, kind_of(error)

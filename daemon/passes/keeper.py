@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable
 from itertools import islice
 
 from daemon.passes.tools import Tools
-from daemon.policy import expiry
+from daemon.policy import expiry, probing
 from daemon.policy.agenda import Agenda
 from daemon.policy.priority import Ranked
 from daemon.standing import Standings
@@ -104,11 +104,12 @@ class Keeper:
         return self._consider(task for task_id, task in found.items() if task_id not in busy)
 
     def _read(self, ids: list[str]) -> dict[str, Candidate]:
-        found = self._tools.ledger.tasks.still_outstanding(ids)
+        tools, now = self._tools, self._tools.now()
+        found = tools.ledger.tasks.still_outstanding(ids)
         for task_id in ids:
             if task_id not in found:
                 self._agenda.forget(task_id)
-        return found
+        return {task_id: probing.as_of_now(task, now, tools.rules) for task_id, task in found.items()}
 
     def _walk_on(self, busy: Container[str]) -> bool:
         if self._walk is None:
@@ -126,7 +127,7 @@ class Keeper:
         tools, now = self._tools, self._tools.now()
         standings = Standings(tools.ledger.polls.looks(), now, tools.rules, tools.variants)
         news = False
-        for task in tasks:
+        for task in (probing.as_of_now(one, now, tools.rules) for one in tasks):
             standing = standings.of(task)
             by = expiry.collect_by(standing.deadline_at, tools.rules)
             ranked = Ranked(task.id, task.priority, by, standing.retention_at)

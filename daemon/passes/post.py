@@ -66,11 +66,12 @@ class Poster:
         if not tools.postbox.enabled or ALL in paused or tools.remote.pause_ms(tools.ticks()):
             return []
         _rule(tools)
+        latest = posting.latest(now, tools.rules)
         refused = {api for api in tools.remote.refused if tools.remote.refuses(api, tools.ticks())}
-        function = posting.choose(tools.ledger.intents.heads(now), paused | refused)
+        function = posting.choose(tools.ledger.intents.heads(now, latest), paused | refused)
         if function is None:
             return []
-        intents = posting.together(tools.ledger.intents.next(function, now, posting.MOST_TASKS))
+        intents = posting.together(tools.ledger.intents.next(function, now, latest, posting.MOST_TASKS))
         if path_of(function) is None:
             tools.ledger.intents.reject(intents, f"there is no function {function} to post to", now)
             return self._next()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, decide
+from daemon.policy.rules import Rules
 from ledger.records import Body, Candidate, Postponement, Reason, Settled, Settlement, State
 from ledger.states import OUTSTANDING
 
@@ -27,6 +28,7 @@ class Fetched:
     task: Candidate
     answer: Answer
     body: Body | None
+    asked_at: int | None = None  # wall ms UTC; where there was an answer about the task
 
 
 class Recorder:
@@ -71,10 +73,7 @@ class Recorder:
         # The edition grows only when a task is brought back: fetched again after a crash, a result replaces its own
         # first copy, and never the edition before.
         kept = [replace(one.body, edition=here.edition) for one, here in found if one.body is not None]
-        decisions = [
-            decide(replace(one.task, state=here.state), one.answer, now, self._tools.rules, here.edition)
-            for one, here in found
-        ]
+        decisions = [_decided(one, here, now, self._tools.rules) for one, here in found]
         if kept:
             ledger.save_bodies(kept)
         ends = [one for one in decisions if isinstance(one, Settlement)]
@@ -101,3 +100,11 @@ class Recorder:
                 log.warning("task.failed", task=one.task_id, code=one.code, message=one.message)
             elif one.to is State.LOST:
                 log.critical("task.lost", task=one.task_id, reason=str(one.reason), code=one.code)
+
+
+def _decided(one: Fetched, here: Settled, now: int, rules: Rules) -> Settlement | Postponement:
+    found = decide(replace(one.task, state=here.state), one.answer, now, rules, here.edition)
+    if isinstance(found, Postponement) and found.pending_at is not None and one.asked_at is not None:
+        # "Not yet" was true when the remote was asked; while its answer was under way, the task may have been done.
+        return replace(found, pending_at=min(found.pending_at, one.asked_at))
+    return found

@@ -140,6 +140,12 @@ def _delay(kind: Kind, attempts: int, word: Word, rules: Rules) -> tuple[int, st
     return min(least << min(attempts - 1, 20), most), word.message
 
 
+def latest(now: int, rules: Rules) -> int:
+    """Return the last instant for which a try can have been noted by `now`."""
+    longest = max(delay for delay, _ in DUPLICATES.values())
+    return now + max(longest, rules.post_trouble_most_ms, rules.odd_most_ms)
+
+
 def choose(heads: Iterable[Head], paused: Collection[str]) -> str | None:
     """Name the function to post to next: that of the most important task, of these the one planned first.
 

@@ -1,5 +1,6 @@
 """Which tasks are worth a GET by id now, and why. Knows times and states; orders nothing and fetches nothing."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 from daemon.policy.expiry import interval_of, visibility_deadline
@@ -30,6 +31,24 @@ def why_get(task: Candidate, now: int, clear_at: int | None, rules: Rules) -> Ge
     if now >= _forgotten_at(task, clear_at, rules):
         return GetReason.DELISTED
     return GetReason.OVERDUE if now >= by_id_at(task, clear_at, rules) else None
+
+
+def as_of_now(task: Candidate, now: int, rules: Rules) -> Candidate:
+    """Return a task without instants that lie ahead: they were written before somebody set the clock back.
+
+    Waiting for them would be silence. When it was posted is not known then, so it counts as overdue from now on.
+    """
+    latest = now + 2 * max(rules.odd_most_ms, rules.pending_most_ms, rules.retry_most_ms)
+    written_at = max(task.posted_at, task.pending_at or 0, task.earliest_done_at or 0)
+    if written_at <= now and (task.next_try_at or 0) <= latest:
+        return task
+    return replace(
+        task,
+        posted_at=now - rules.turnaround(task.function).late_ms if task.posted_at > now else task.posted_at,
+        pending_at=None if (task.pending_at or 0) > now else task.pending_at,
+        earliest_done_at=None if task.earliest_done_at is None else min(task.earliest_done_at, now),
+        next_try_at=None if (task.next_try_at or 0) > latest else task.next_try_at,
+    )
 
 
 def worth_at(task: Candidate, clear_at: int | None, rules: Rules) -> int:

@@ -106,7 +106,7 @@ def test_a_large_file_does_not_lie_in_memory(
 def test_a_task_in_doubt_is_decided_by_a_person(readyd: Any, book: Any) -> None:
     with Ledger.open(book.path) as ledger:
         ledger.plan([LINE, {**LINE, "keyword": "l"}], "b", now=book.ago(1))
-        intents = ledger.intents.next(LINE["function"], book.now, 2)
+        intents = ledger.intents.next(LINE["function"], book.now, book.now, 2)
         ledger.intents.begin(LINE["function"], intents[:1], book.ago(0.5))
         ledger.intents.begin(LINE["function"], intents[1:], book.now)
     old, young = (one.task_id for one in intents)

@@ -337,6 +337,21 @@ def test_a_deleted_result_is_lost_with_an_alert_and_never_before_proof(live: Liv
     live(story)
 
 
+def test_the_form_that_is_wished_for_is_fetched_also_after_a_broken_answer(live: Live) -> None:
+    async def story(life: Any) -> None:
+        (task_id,) = life.post()
+        await life.sleep(HOUR)
+        life.line.instead = lambda path: (200, b"{") if "task_get" in path else None
+        life.start()
+        await life.until(lambda: life.task(task_id).attempts > 0, within=10 * MINUTE)
+        assert life.task(task_id).endpoint is not None, "the row names the path of another form"
+        life.line.instead = lambda path: None
+        await life.until_settled()
+        assert life.world.truth(task_id).fetched == {"html"}
+
+    live(story, variants=(VariantRule(ORGANIC, None, "html"),))
+
+
 def test_html_that_was_deleted_is_no_loss_while_another_form_is_there(live: Live) -> None:
     async def story(life: Any) -> None:
         ids = life.post(count=3)

@@ -1,12 +1,15 @@
 """The remote's limits hold whatever we do to ourselves, and a clock that somebody sets stops nothing."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from daemon import virtual
+from daemon.simulator.faults import Faults
 from daemon.simulator.options import Options
+from daemon.standing import as_candidate
 from ledger.records import State
 
 SECOND = 1_000
@@ -171,6 +174,71 @@ def test_a_retry_that_a_stepped_clock_moved_away_is_made_all_the_same(live: Live
         assert life.states() == {State.COLLECTED: 20}
 
     live(story, true_time=True)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["seen", "unseen"])
+def test_a_task_recorded_while_the_clock_was_ahead_is_not_waited_for_until_the_clock_is_there_again(
+    live: Live, restart: bool
+) -> None:
+    async def story(life: Any) -> None:
+        # No list shows it and no audit corrects it: what is left is a GET by id when it is overdue.
+        life.line.instead = lambda path: (500, b"") if "id_list" in path else None
+        virtual.step_wall_clock(3 * DAY)
+        life.start()
+        life.post(count=2)
+        await life.sleep(2 * MINUTE)
+        if restart:
+            await life.stop()
+            virtual.step_wall_clock(-3 * DAY)
+            await life.restart()
+        else:
+            virtual.step_wall_clock(-3 * DAY)
+        await life.until_settled(within=90 * MINUTE)
+        await life.sleep(2 * HOUR)
+        asked = life.line.since(life.world.now() - HOUR, "user_data")
+        assert len(asked) <= 1, "nor is user_data asked until then"
+
+    live(story, true_time=True, faults=Faults.only(unlisted=1.0))
+
+
+def test_a_task_that_was_put_off_while_the_clock_was_ahead_is_posted_when_it_is_set_back(live: Live) -> None:
+    async def story(life: Any) -> None:
+        virtual.step_wall_clock(3 * DAY)
+        word = {"id": "x", "status_code": 40205, "status_message": "no", "result": None}
+        answer = json.dumps({"status_code": 20000, "tasks": [word]}).encode()
+        life.line.instead = lambda path: (200, answer) if "task_post" in path else None
+        life.ledger.plan([{"function": ORGANIC, "keyword": "k"}], "b")
+        life.start()
+        await life.sleep(MINUTE)
+        (task,) = life.tasks(State.PLANNED).values()
+        assert task.next_try_at is not None
+        life.line.instead = lambda path: None
+        await life.stop()
+        virtual.step_wall_clock(-3 * DAY)
+        await life.restart()
+        await life.until(lambda: not life.tasks(State.PLANNED), within=2 * HOUR)
+
+    live(story, true_time=True)
+
+
+def test_a_slow_not_yet_says_nothing_of_the_time_it_was_under_way(live: Live) -> None:
+    async def story(life: Any) -> None:
+        (task_id,) = life.post("ai_optimization/claude/llm_responses")
+        life.start()
+        done_at = life.world.truth(task_id).done_at
+        life.line._latency = (40.0, 40.0)  # asked for shortly before it is done, and answered afterwards
+        asked: list[int] = []
+        while life.world.now() < done_at + HOUR and life.task(task_id).state is not State.COLLECTED:
+            if not asked and life.world.now() > done_at - 10 * SECOND:
+                asked.append(life.world.now())
+                await life.service.collector._timed(as_candidate(life.task(task_id)))
+                life.line._latency = (0.05, 0.3)
+            await life.sleep(SECOND)
+        task = life.task(task_id)
+        assert life.line.since(asked[0], task_id)[0] < done_at < task.latest_done_at
+        assert task.earliest_done_at <= done_at
+
+    live(story)
 
 
 def test_a_restart_in_the_middle_goes_on_where_it_stopped(live: Live) -> None:
