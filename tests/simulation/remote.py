@@ -60,9 +60,12 @@ class Remote(World):
                 self.tally["calls of others"] += 1
 
     def _swapped(self, reply: Reply, path: str) -> Reply:
-        """Put the answer of an earlier call in its place, of another path: an old list would look like a new one."""
+        """Put the answer of an earlier call in its place.
+
+        Of another path: an old list would look like a new one. And no bare refusal: it names nobody.
+        """
         (before_path, before), drawn = self._before, self._dice.random()
-        if reply.status == 200:
+        if reply.status == 200 and b'"tasks":null' not in reply.body:
             self._before = (path, reply)
         if before is None or before_path == path or drawn >= self.swaps:
             return reply
