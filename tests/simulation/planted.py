@@ -268,6 +268,17 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        "another list's answer taken for this one's",
+        219,
+        (
+            "daemon.dataforseo.wire",
+            """
+-        other = path != listing.path and path in LISTINGS
++        other = False
+""",
+        ),
+    ),
+    bug(
         "the usual form under the name of another",
         400,
         (
