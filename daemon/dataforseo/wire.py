@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from daemon.dataforseo import shapes
-from daemon.dataforseo.catalogue import ON_PAGE, SUMMARY, VARIANTS, Listing
+from daemon.dataforseo.catalogue import LISTINGS, ON_PAGE, SUMMARY, VARIANTS, Listing
 from daemon.dataforseo.codes import CREATED, OK, PARTIAL_RESULT, Kind, kind_of
 from daemon.dataforseo.errors import Garbled
 from daemon.dataforseo.rows import read_rows
@@ -195,11 +195,14 @@ def _rows_of(element: Element, about: str) -> list[Raw]:
 
 
 def _check_path(call: Call, listing: Listing, about: str, problems: list[str]) -> None:
-    """Refuse the rows of another call: id_list, for one, shows tasks that are not done."""
+    """Refuse the rows of another call: id_list, for one, shows tasks that are not done, and another list's rows would
+    make this one look as if it hid nothing. A spelling that nobody knows is odd, and no more.
+    """
     if call.status()[0] != OK:
         return
     for path in ("/" + "/".join(element.segments) for element in call.elements if element.segments):
-        if not path.endswith("/" + listing.path.rpartition("/")[2]):
+        other = path != listing.path and path in LISTINGS
+        if other or not path.endswith("/" + listing.path.rpartition("/")[2]):
             raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
         if path != listing.path:
             problems.append(f"{about} says that it answers {path[:120]!r}")

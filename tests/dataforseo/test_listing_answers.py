@@ -299,6 +299,13 @@ def test_rows_announced_and_none_sent_are_refused(remote: Any) -> None:
         read_listing(remote.listing(None, result_count=12), SERP)
 
 
+def test_the_rows_of_another_list_are_refused_and_an_unknown_spelling_is_odd(remote: Any) -> None:
+    with pytest.raises(Garbled, match="another call"):
+        read_listing(remote.listing([], ORGANIC.path), SERP)
+    answer = read_listing(remote.listing([], "/v3/serp/engine/tasks_ready"), SERP)
+    assert any("says that it answers" in problem for problem in answer.problems)
+
+
 def test_the_rows_of_another_call_are_refused(remote: Any) -> None:
     with pytest.raises(Garbled, match="id_list"):
         read_listing(

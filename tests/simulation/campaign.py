@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from tests.simulation.life import Story, play, played
-from tests.simulation.plan import draw
 from tests.simulation.planted import BUGS
+from tests.simulation.themes import world
 from tests.simulation.timeline import START
 
 SHOWN = 20
@@ -20,7 +20,7 @@ CHUNK = 20
 
 def play_seed(seed: int, size: int = 1) -> Story:
     """Play one world; a crash of the simulation itself is a violation too."""
-    return play(draw(seed, size=size))
+    return play(world(seed, size=size))
 
 
 def command(seed: int, *, size: int = 1, bug: str | None = None) -> str:
@@ -31,7 +31,7 @@ def command(seed: int, *, size: int = 1, bug: str | None = None) -> str:
 
 def tell(seed: int, *, size: int = 1, bug: str | None = None) -> int:
     """Tell one world in full: what happened, and of the tasks that went wrong everything."""
-    story, told = played(draw(seed, size=size))
+    story, told = played(world(seed, size=size))
     print("\n".join([*story.history, *told]))
     print(f"digest {story.digest}; {story.tasks} tasks, {story.deaths} deaths, {story.days:.1f} days")
     print(f"\n{story.violation or 'All that must hold held.'}\n{command(seed, size=size, bug=bug)}")

@@ -97,6 +97,9 @@ class Deeds:
     def _slow(self, for_ms: int) -> None:
         self.fate.slow_until = self.time.now() + for_ms
 
+    def _stuck(self, for_ms: int) -> None:
+        self.remote.stuck_until = self.time.now() + for_ms
+
     def _busy(self, for_ms: int) -> None:
         self.remote.busy_until = self.time.now() + for_ms
 

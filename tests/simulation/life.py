@@ -260,7 +260,7 @@ class Life:
         self.remote._state.error_hours.clear()
         self.line._outages.clear()
         self.remote.swaps = 0.0
-        self.remote.busy_until = 0
+        self.remote.busy_until = self.remote.stuck_until = 0
         self.time.set_clock(-self.time.offset)
         self.clerk.finish(self.fate)
         self._peace = True

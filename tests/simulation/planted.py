@@ -80,7 +80,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "deadline from posting time",
-        1,
+        71,
         (
             "daemon.policy.expiry",
             """
@@ -179,7 +179,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "unbounded retry",
-        1,
+        33,
         (
             "daemon.policy.answers",
             """
@@ -190,7 +190,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "one 40401 is proof",
-        1,
+        33,
         (
             "daemon.policy.answers",
             """
@@ -247,7 +247,7 @@ BUGS: tuple[Bug, ...] = (
     # Bugs that readyd had, and that simulated worlds found.
     bug(
         "instants of the future believed",
-        1,
+        35,
         (
             "daemon.policy.probing",
             """
@@ -258,7 +258,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         '"not yet" dated by its answer',
-        1,
+        74,
         (
             "daemon.passes.recorder",
             """
@@ -268,8 +268,19 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        "another list's answer taken for this one's",
+        219,
+        (
+            "daemon.dataforseo.wire",
+            """
+-        other = path != listing.path and path in LISTINGS
++        other = False
+""",
+        ),
+    ),
+    bug(
         "the usual form under the name of another",
-        1,
+        400,
         (
             "daemon.passes.collect",
             """

@@ -25,6 +25,7 @@ class Remote(World):
         self.calls: deque[str] = deque(maxlen=4_000)
         self.tally: Counter[str] = Counter()
         self.swaps = 0.0  # how likely an answer is replaced by an earlier one, of another call
+        self.stuck_until = 0  # no result is given, whatever lists say
         self.busy_until = 0  # other software uses up the account's limits
         self._dice = dice
         self._before: tuple[str, Reply | None] = ("", None)
@@ -40,6 +41,9 @@ class Remote(World):
         now = self.now()
         if now < self.busy_until:
             self._crowd(now)
+        if now < self.stuck_until and f"/{TASK_GET}/" in call.path:
+            self.tally["gets refused"] += 1
+            return Reply(500, b"")
         reply = super().handle(call)
         if f"/{TASK_GET}/" in call.path or "/summary/" in call.path:
             self.gets[call.path.rsplit("/", 1)[-1]].append(now)
@@ -56,9 +60,12 @@ class Remote(World):
                 self.tally["calls of others"] += 1
 
     def _swapped(self, reply: Reply, path: str) -> Reply:
-        """Put the answer of an earlier call in its place, of another path: an old list would look like a new one."""
+        """Put the answer of an earlier call in its place.
+
+        Of another path: an old list would look like a new one. And no bare refusal: it names nobody.
+        """
         (before_path, before), drawn = self._before, self._dice.random()
-        if reply.status == 200:
+        if reply.status == 200 and b'"tasks":null' not in reply.body:
             self._before = (path, reply)
         if before is None or before_path == path or drawn >= self.swaps:
             return reply
