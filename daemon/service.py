@@ -205,10 +205,16 @@ class Service:
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():
-            wake = self._wake_targets if name == "handover" else self._loops[name].wake
-            self._scheduler.add_job(wake, "interval", seconds=seconds, id=name)
+            self._scheduler.add_job(self._tick, "interval", args=[name], seconds=seconds, id=name)
         self._scheduler.start()
         self._watch_clock()
+
+    async def _tick(self, name: str) -> None:
+        """Wake a pass. A coroutine, because APScheduler runs other functions in a thread, and events know no threads."""
+        if name == "handover":
+            self._wake_targets()
+        else:
+            self._loops[name].wake()
 
     def _record_start(self) -> None:
         now = self.tools.now()
@@ -331,9 +337,11 @@ class Service:
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:
         self._notifier.stopping()
         self._clock_timer.cancel()
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.pause()
         self.ask_to_stop()
         _, late = await asyncio.wait(loops, timeout=STOP_S)
+        # Not before: it cancels a tick under way, and calls that an error.
+        self._scheduler.shutdown(wait=False)
         for task in late:
             task.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
