@@ -49,8 +49,8 @@ test: lint official-client ## every check and every test
 test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-compatible server
 	$(VENV)/bin/python -m tests.handover.s3_server $(S3)/bin/python
 
-test-kills: $(VENV)/.installed ## kill the poster at every system call, not at a few (needs strace; some 20 minutes)
-	READYD_ALL_KILLS=1 $(VENV)/bin/pytest tests/process/test_post_kills.py
+test-kills: $(VENV)/.installed ## kill readyd at every system call of a cycle, not at a few (needs strace; most of an hour)
+	READYD_ALL_KILLS=1 $(VENV)/bin/pytest -n auto --dist worksteal tests/process/test_cycle_kills.py tests/process/test_post_kills.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger

@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon import composition, service
 from daemon.cli.main import run
-from daemon.passes import audit, reconcile
+from daemon.passes import audit, lookup, reconcile
 from daemon.settings import Settings
 from ledger.records import Body, Settlement
 from ledger.store import Ledger
@@ -53,6 +53,7 @@ async def reviewed(self: service.Service) -> None:
 
 async def running(self: service.Service) -> None:
     if manner == "impatient":
+        lookup.adopt_listed = lookup.adopt_posted = lambda *_: None
         intents = self.tools.ledger.intents
         intents.absent([one.call_id for one in intents.unknown()], 0)
     await work(self)

@@ -40,6 +40,27 @@ def tracing(calls: str, to: str | Path = "/dev/null", *more: str, inject: str = 
     return ["strace", "-s", "200", "-o", str(to), "-e", f"trace={calls}", *more, *how]
 
 
+Point = tuple[str, int]
+"""The n-th call of a name. strace counts each name by itself, also where several are named together."""
+
+
+def points_of(lines: Sequence[str]) -> list[Point]:
+    """Name each line of a trace."""
+    counts: Counter[str] = Counter()
+    found = []
+    for line in lines:
+        name = line.partition("(")[0]
+        counts[name] += 1
+        found.append((name, counts[name]))
+    return found
+
+
+def killing(point: Point) -> list[str]:
+    """The words that let strace kill a program as it begins this call."""
+    name, number = point
+    return tracing(name, inject=f"{name}:signal=KILL:when={number}")
+
+
 def lines_of(trace: Path) -> list[str]:
     return [line for line in trace.read_text().splitlines() if not line.startswith(("+++", "---"))]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.process.cycles import TASKS, Cycle
-from tests.process.places import lines_of, needs_strace, tracing
+from tests.process.places import Point, killing, lines_of, needs_strace, points_of, tracing
 
 CALLS = "pwrite64,fsync,fdatasync,connect,sendto,recvfrom"
 """Which of the two syncs it is depends on how SQLite was built."""
@@ -39,8 +39,12 @@ def traced(place: Cycle) -> list[str]:
     return lines_of(trace)
 
 
-def killing(number: int) -> list[str]:
-    return tracing(CALLS, inject=f"{CALLS}:signal=KILL:when={number}")
+def test_readyd_is_one_thread_and_a_stop_in_the_middle_of_a_tick_is_no_error(place: Cycle) -> None:
+    place.begin()
+    trace = place.ledger.with_name("trace")
+    assert place.live(*tracing("clone,clone3", trace))
+    assert lines_of(trace) == []
+    assert '"error"' not in place.said()
 
 
 def where(calls: list[str], *words: str) -> int:
@@ -56,14 +60,15 @@ def handful(calls: list[str]) -> list[int]:
     return [
         where(calls, "task_post") - 1,  # the intent is not durable
         where(calls, "task_post", "keyword"),  # half of the call is sent
-        where(calls, "task_post", "recvfrom"),  # the answer is not read
+        where(calls, "task_post", "keyword", "recvfrom"),  # the answer is not read
         where(calls, "task_get"),
         where(calls, "task_get", "results/", "ledger.db-wal"),  # the body is durable, the state is not
     ]
 
 
-def points(calls: list[str], part: int) -> list[int]:
-    return list(range(part + 1, len(calls) + 1, PARTS)) if ALL else handful(calls)
+def chosen(calls: list[str], part: int) -> list[Point]:
+    points = points_of(calls)
+    return points[part::PARTS] if ALL else [points[number - 1] for number in handful(calls)]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -74,23 +79,23 @@ def test_a_kill_at_any_system_call_of_a_cycle_loses_nothing_and_doubles_nothing(
     assert len(calls) > 300, "so many points there are at least"
     assert [step for step in STEPS if not any(step in call for call in calls)] == []
     died = 0
-    chosen = points(calls, part)
-    for point in chosen:
+    points = chosen(calls, part)
+    for point in points:
         place.begin()
         killed = not place.live(*killing(point))
         died += killed
         place.check_halfway(point)
         assert place.live(), f"the start after a kill at {point}"
         place.check(point)
-    record_property("figures", f"{len(chosen)} points, {died} kills: nothing lost, nothing doubled")
-    assert died >= len(chosen) // 2, "the kills were kills"
+    record_property("figures", f"{len(points)} points, {died} kills: nothing lost, nothing doubled")
+    assert died >= len(points) // 2, "the kills were kills"
 
 
 def test_without_the_look_up_a_kill_after_the_call_posts_twice(place: Cycle) -> None:
     """The control: it shows that the test above would see a task that is posted twice."""
     calls = traced(place)
     sent = where(calls, "task_post", "keyword")
-    for point in range(sent + 1, sent + 25):
+    for point in points_of(calls)[sent : sent + 25]:
         place.begin()
         if not place.live(*killing(point)):
             place.live(manner="impatient")
@@ -103,7 +108,7 @@ def test_with_states_before_bodies_a_kill_loses_a_result(place: Cycle) -> None:
     """The control: it shows that the test above would see a result that is lost."""
     calls = traced(place)
     kept = where(calls, "task_get", "results/")
-    for point in range(kept - 3, kept + 40):
+    for point in points_of(calls)[kept - 3 : kept + 40]:
         place.begin()
         if not place.live(*killing(point), manner="hasty"):
             place.live()

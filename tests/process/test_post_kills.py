@@ -1,7 +1,7 @@
 """SIGKILL at the system calls of posting, one after the other: nothing is posted twice, nothing is forgotten.
 
-A sample of them by default; `make test-kills` goes through all (READYD_ALL_KILLS). strace delivers the signal as the
-n-th call begins; where there is none, the process counts its own steps of network and disk work and kills itself.
+A sample of them by default; `make test-kills` goes through all (READYD_ALL_KILLS). strace delivers the signal as a call
+begins; where there is none, the process counts its own steps of network and disk work and kills itself.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Ledger
-from tests.process.places import Place, lines_of, needs_strace, tracing
+from tests.process.places import Place, killing, lines_of, needs_strace, points_of, tracing
 
 POSTER = Path(__file__).with_name("kill_poster.py")
 CALLS = "connect,sendto,recvfrom,write,pwrite64,fsync,fdatasync,ftruncate,unlink"
@@ -58,10 +58,6 @@ def traced(place: Posting) -> list[str]:
     return lines_of(trace)
 
 
-def killing(number: int) -> list[str]:
-    return tracing(CALLS, inject=f"{CALLS}:signal=KILL:when={number}")
-
-
 def sample(points: int, core: tuple[int, int]) -> list[int]:
     """All points, or some: half of them where the call itself is made."""
     if ALL:
@@ -77,7 +73,8 @@ def test_a_kill_at_any_system_call_posts_nothing_twice_and_forgets_nothing(place
     sent = next(n for n, line in enumerate(calls, 1) if "sendto" in line and "task_post" in line)
     assert len(calls) > 40, "posting does a lot"
     died = 0
-    for point in sample(len(calls), (max(1, sent - 8), sent + 20)):
+    points = points_of(calls)
+    for point in (points[number - 1] for number in sample(len(calls), (max(1, sent - 8), sent + 20))):
         place.plan()
         died += place.post(*killing(point)) != 0
         if place.states() != {"posted": TASKS}:
@@ -91,7 +88,7 @@ def test_without_the_look_up_a_kill_in_the_middle_posts_twice(place: Posting) ->
     """The control: it shows that the test above can fail."""
     calls = traced(place)
     sent = next(n for n, line in enumerate(calls, 1) if "sendto" in line and "task_post" in line)
-    for point in range(sent + 1, sent + 25):
+    for point in points_of(calls)[sent : sent + 25]:
         place.plan()
         place.post(*killing(point))
         place.post(manner="impatient")
