@@ -4,7 +4,7 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 test-kills lint bench-policy bench-queue official-client clean
+.PHONY: help demo test test-s3 test-kills test-disk test-power test-root lint bench-policy bench-queue official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -51,6 +51,15 @@ test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-c
 
 test-kills: $(VENV)/.installed ## kill readyd at every system call of a cycle, not at a few (needs strace; most of an hour)
 	READYD_ALL_KILLS=1 $(VENV)/bin/pytest -n auto --dist worksteal tests/process/test_cycle_kills.py tests/process/test_post_kills.py
+
+test-disk: $(VENV)/.installed ## let the disk fail at every write, sync, open and unlink of a cycle (needs strace; most of an hour)
+	READYD_ALL_FAULTS=1 $(VENV)/bin/pytest -n auto --dist worksteal tests/process/test_disk_faults.py
+
+test-power: $(VENV)/.installed ## rebuild 5,000 disks as a power cut may leave them, not a few (needs strace)
+	READYD_IMAGES=5000 $(VENV)/bin/pytest -n auto tests/power/test_crash_images.py
+
+test-root: $(VENV)/.installed ## what needs root: a disk that is full, real power cuts on a loop device
+	READYD_ROOT=1 $(VENV)/bin/pytest -rs tests/power tests/process/test_full_disk.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger

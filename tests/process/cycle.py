@@ -3,7 +3,7 @@
 Usage: cycle.py MANNER BATCH FILE
 Plans the file (`readyd post`), then is `readyd run`, and ends when all is home. It waits less than readyd does; what it
 does, and in which order, is readyd's own. `impatient` takes silence for a refusal, and `hasty` writes states before
-bodies: as readyd never does, so that tests can show that they would notice.
+bodies, `normal` syncs less: as readyd never does, so that tests can show that they would notice.
 """
 
 import os
@@ -16,6 +16,7 @@ from daemon import composition, service
 from daemon.cli.main import run
 from daemon.passes import audit, lookup, reconcile
 from daemon.settings import Settings
+from ledger import database, engine, schema
 from ledger.records import Body, Settlement
 from ledger.store import Ledger
 
@@ -73,16 +74,22 @@ def hasty() -> None:
     Ledger.settle = settled  # type: ignore[method-assign]
 
 
+def normal() -> None:
+    database._SYNCHRONOUS["normal"] = 1
+    schema.choose = lambda _: engine.Engine("any", "wal", "normal", None)
+    Ledger.maintain = lambda _: None  # type: ignore[method-assign]  # it would sync, by chance
+
+
 manner, batch, file = sys.argv[1:]
 build, review, work = service.build_tools, service.Service._review, service.Service.run
 service.build_tools = hurried
 service.Service._review = reviewed  # type: ignore[method-assign]
 service.Service.run = running  # type: ignore[method-assign]
-service.TICKS.update(dict.fromkeys(service.TICKS, TICK_S))  # type: ignore[arg-type]
+service.TICKS.update(dict.fromkeys(service.TICKS.keys() - {"maintain"}, TICK_S))  # type: ignore[arg-type]
 composition.ID_LIST_LIMIT = PLENTY
 audit.REPLAN_MS = reconcile.REPLAN_MS = 200
-if manner == "hasty":
-    hasty()
+if manner in ("hasty", "normal"):
+    {"hasty": hasty, "normal": normal}[manner]()
 os.environ["READYD_LOG_FORMAT"] = "json"
 code = run(["post", "--batch", batch, file])
 sys.exit(code or run(["run"]))
