@@ -210,7 +210,7 @@ class Service:
         self._watch_clock()
 
     async def _tick(self, name: str) -> None:
-        """Wake a pass. A coroutine, because APScheduler runs other functions in a thread, and events know no threads."""
+        """Wake a pass. A coroutine: APScheduler runs plain functions in threads, and events know no threads."""
         if name == "handover":
             self._wake_targets()
         else:

@@ -50,11 +50,10 @@ _KNOWN: tuple[tuple[str, type[LedgerError], str], ...] = (
         "the {noun} {path} cannot be written ({complaint}); check its owner and mode",
     ),
     (
-        # Owner and mode were checked before (`ledger.files`), so it is the system: no descriptor, no room for a journal.
+        # Owner and mode were checked before (`ledger.files`), so it is the system: no descriptor, no room, no disk.
         "SQLITE_CANTOPEN",
         LedgerUnavailableError,
-        "the {noun} {path} cannot be opened ({complaint}); look at the disk and at the limit of open files, and at the "
-        "owner and mode of all files beside it",
+        "the {noun} {path} cannot be opened ({complaint}); look at the disk, and at who owns the files beside it",
     ),
 )
 
