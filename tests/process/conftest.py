@@ -303,11 +303,3 @@ def counting(tmp_path: Path, simulate: Callable[..., Remote]) -> Callable[..., P
         return kind(tmp_path, clean_environ(remote), took, counted(1))
 
     return make
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much the long tests did: what was found is in their assertions."""
-    for report in terminalreporter.stats.get("passed", []):
-        for name, said in report.user_properties:
-            if name == "figures":
-                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")

@@ -27,7 +27,7 @@ TOGETHER = 4 if ALL else 8
 """readyd rests for half a minute when its disk fails; others may fail meanwhile."""
 
 TRY_AGAIN = 75
-DATABASE = re.compile(r"<([^>]*/ledger\.db(?:-wal)?)>")
+LOG = re.compile(r"<([^>]*/ledger\.db-wal)>")
 
 pytestmark = needs_strace
 
@@ -75,10 +75,13 @@ def traced(place: Cycle, *, opening: bool = False) -> list[str]:
 
 
 def unsynced(lines: Iterable[str]) -> list[str]:
-    """Name the files of the ledger that were written and not synced when tasks were sent."""
+    """Name the logs of the ledger that were written and not synced when tasks were sent.
+
+    The file itself is written from the log, which holds all of it until that is synced too.
+    """
     dirty: set[str] = set()
     for line in lines:
-        name, found = line.partition("(")[0], DATABASE.search(line)
+        name, found = line.partition("(")[0], LOG.search(line)
         if found and name == "pwrite64":
             dirty.add(found[1])
         elif found and name.endswith("sync") and line.endswith(" = 0"):
