@@ -59,7 +59,7 @@ test-power: $(VENV)/.installed ## rebuild 5,000 disks as a power cut may leave t
 	READYD_IMAGES=5000 $(VENV)/bin/pytest -n auto tests/power/test_crash_images.py
 
 test-root: $(VENV)/.installed ## what needs root: a disk that is full, real power cuts on a loop device
-	READYD_ROOT=1 $(VENV)/bin/pytest -rs tests/power tests/process/test_full_disk.py
+	READYD_ROOT=1 $(VENV)/bin/pytest -rs tests/power/test_power_cuts.py tests/process/test_root_disks.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger
