@@ -29,6 +29,7 @@ from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from daemon.settings_webhook import Webhook
+from daemon.ticks import Every
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
 from ledger.store import Ledger
@@ -205,7 +206,7 @@ class Service:
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():
-            self._scheduler.add_job(self._tick, "interval", args=[name], seconds=seconds, id=name)
+            self._scheduler.add_job(self._tick, Every(seconds), args=[name], id=name)
         self._scheduler.start()
         self._watch_clock()
 
@@ -324,7 +325,7 @@ class Service:
         self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
         for name, seconds in TICKS.items():
             # A new trigger: the old one would not fire before the instant at which it was made.
-            self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+            self._scheduler.reschedule_job(name, trigger=Every(seconds))
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()
