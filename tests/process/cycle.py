@@ -15,6 +15,7 @@ from typing import Any
 from daemon import composition, service
 from daemon.cli.main import run
 from daemon.passes import audit, lookup, reconcile
+from daemon.policy.rules import Turnaround
 from daemon.settings import Settings
 from ledger import database, engine, schema
 from ledger.records import Body, Settlement
@@ -31,6 +32,7 @@ HURRY = {
     "pending_least_ms": 200,
     "retry_least_ms": 200,
     "post_trouble_least_ms": 500,
+    "turnarounds": (Turnaround("", 1_000, 60_000),),
 }
 TICK_S = 0.3
 PLENTY = 6_000
