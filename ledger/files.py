@@ -92,6 +92,14 @@ def identity(path: Path) -> tuple[int, int] | None:
     return (facts.st_dev, facts.st_ino)
 
 
+def size(path: Path) -> int:
+    """Return the size of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def sync_directory(path: Path) -> None:
     """Make renames inside a directory survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
