@@ -4,7 +4,8 @@ VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
 
-.PHONY: help demo test test-s3 test-kills simulate simulate-bugs lint bench-policy bench-queue bench-ways official-client clean
+.PHONY: help demo test test-s3 test-kills test-disk test-power test-root simulate simulate-bugs lint
+.PHONY: bench-policy bench-queue bench-ways official-client clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile
@@ -52,8 +53,17 @@ test: lint official-client ## every check and every test
 test-s3: $(VENV)/.installed $(S3)/.installed ## hand results over to a real S3-compatible server
 	$(VENV)/bin/python -m tests.handover.s3_server $(S3)/bin/python
 
-test-kills: $(VENV)/.installed ## kill the poster at every system call, not at a few (needs strace; some 20 minutes)
-	READYD_ALL_KILLS=1 $(VENV)/bin/pytest tests/process/test_post_kills.py
+test-kills: $(VENV)/.installed ## kill readyd at every system call of a cycle, not at a few (needs strace; most of an hour)
+	READYD_ALL_KILLS=1 $(VENV)/bin/pytest -n auto --dist worksteal tests/process/test_cycle_kills.py tests/process/test_post_kills.py
+
+test-disk: $(VENV)/.installed ## let the disk fail at every write, sync, open and unlink of a cycle (needs strace; most of an hour)
+	READYD_ALL_FAULTS=1 $(VENV)/bin/pytest -n auto --dist worksteal tests/process/test_disk_faults.py
+
+test-power: $(VENV)/.installed ## rebuild 5,000 disks as a power cut may leave them, not a few (needs strace)
+	READYD_IMAGES=5000 $(VENV)/bin/pytest -n auto tests/power/test_crash_images.py
+
+test-root: $(VENV)/.installed ## what needs root: a disk that is full, real power cuts on a loop device
+	READYD_ROOT=1 $(VENV)/bin/pytest -rs tests/power/test_power_cuts.py tests/process/test_root_disks.py
 
 SEEDS ?= 50000
 

@@ -40,6 +40,7 @@ from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from daemon.settings_webhook import Webhook
+from daemon.ticks import Every
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
 from ledger.store import Ledger
@@ -219,10 +220,16 @@ class Service:
 
     def _start_ticks(self) -> None:
         for name, seconds in TICKS.items():
-            wake = self._wake_targets if name == "handover" else self._loops[name].wake
-            self._scheduler.add_job(wake, "interval", seconds=seconds, id=name)
+            self._scheduler.add_job(self._tick, Every(seconds), args=[name], id=name)
         self._scheduler.start()
         self._watch_clock()
+
+    async def _tick(self, name: str) -> None:
+        """Wake a pass. A coroutine: APScheduler runs plain functions in threads, and events know no threads."""
+        if name == "handover":
+            self._wake_targets()
+        else:
+            self._loops[name].wake()
 
     def _record_start(self) -> None:
         now = self.tools.now()
@@ -321,7 +328,7 @@ class Service:
         self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
         for name, seconds in TICKS.items():
             # A new trigger: the old one would not fire before the instant at which it was made.
-            self._scheduler.reschedule_job(name, trigger="interval", seconds=seconds)
+            self._scheduler.reschedule_job(name, trigger=Every(seconds))
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()
@@ -334,9 +341,11 @@ class Service:
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:
         self._notifier.stopping()
         self._clock_timer.cancel()
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.pause()
         self.ask_to_stop()
         _, late = await asyncio.wait(loops, timeout=STOP_S)
+        # Not before: it cancels a tick under way, and calls that an error.
+        self._scheduler.shutdown(wait=False)
         for task in late:
             task.cancel()
         await asyncio.gather(*loops, return_exceptions=True)

@@ -21,6 +21,10 @@ class LedgerBusyError(LedgerError):
     """Somebody else holds the ledger: a second daemon, or a lock that outlasted the timeout."""
 
 
+class LedgerUnavailableError(LedgerError):
+    """The system refused the file at this moment, although owner and mode allow it: too few descriptors, no memory."""
+
+
 class LedgerMissingError(LedgerError):
     """A file that should only be read does not exist."""
 

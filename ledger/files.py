@@ -77,6 +77,10 @@ def make_directory(path: Path) -> None:
     make_directory(path.parent)
     with contextlib.suppress(FileExistsError):
         path.mkdir(DIRECTORY_MODE)
+    # SQLite syncs the directory that a file is in, and nobody the one that this directory is in: after a power cut the
+    # results could be gone that the ledger says are here. Not every parent may be read, and so synced.
+    with contextlib.suppress(PermissionError):
+        sync_directory(path.parent)
 
 
 def identity(path: Path) -> tuple[int, int] | None:
@@ -86,6 +90,14 @@ def identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return (facts.st_dev, facts.st_ino)
+
+
+def size(path: Path) -> int:
+    """Return the size of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def sync_directory(path: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from ledger import backup, looks, planning, posted, settling
+from ledger import backup, files, looks, planning, posted, settling
 from ledger.alerts import AlertTable, FactTable
 from ledger.audits import AuditTable
 from ledger.bodies import Bodies, directory_of, require_known
@@ -265,6 +265,10 @@ class Ledger:
     def backup(self, to: Path) -> None:
         """Copy the ledger to a file in another directory, and its results to `results/` beside that file."""
         backup.backup(self._connection, to)
+
+    def log_bytes(self) -> int:
+        """Return the size of SQLite's log beside the ledger; it grows while another program reads on and on."""
+        return files.size(self.path.with_name(f"{self.path.name}-wal"))
 
     def maintain(self) -> None:
         """Let SQLite refresh its statistics and empty its log; does not wait for readers."""

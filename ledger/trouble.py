@@ -13,6 +13,7 @@ from ledger.errors import (
     DamagedLedgerError,
     LedgerBusyError,
     LedgerError,
+    LedgerUnavailableError,
     LedgerWriteError,
     NotALedgerError,
 )
@@ -49,9 +50,10 @@ _KNOWN: tuple[tuple[str, type[LedgerError], str], ...] = (
         "the {noun} {path} cannot be written ({complaint}); check its owner and mode",
     ),
     (
+        # Owner and mode were checked before (`ledger.files`), so it is the system: no descriptor, no room, no disk.
         "SQLITE_CANTOPEN",
-        LedgerError,
-        "the {noun} {path} cannot be opened ({complaint}); check the owner and mode of it and its directory",
+        LedgerUnavailableError,
+        "the {noun} {path} cannot be opened ({complaint}); look at the disk, and at who owns the files beside it",
     ),
 )
 
@@ -98,7 +100,7 @@ def _unexpected(complaint: BaseException, code: str, path: Path, noun: str) -> L
     if is_refused_value(complaint):
         return LedgerError(f"the {noun} {path} refused a row: {complaint}; nothing was changed")
     if code in ("SQLITE_NOMEM", "SQLITE_TOOBIG", "SQLITE_INTERRUPT"):
-        return LedgerError(f"the {noun} {path} could not be used: {complaint}; try again")
+        return LedgerUnavailableError(f"the {noun} {path} could not be used: {complaint}; try again")
     return damaged(path, noun, str(complaint))
 
 

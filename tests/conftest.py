@@ -1,8 +1,9 @@
-"""What every part of the tests may need: logging that is put back as it was. Knows no part."""
+"""What every part of the tests may need: logging that is put back as it was, figures that are told. Knows no part."""
 
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -22,3 +23,11 @@ def restored_logs() -> Iterator[None]:
         root.removeHandler(handler)
     logging.captureWarnings(False)
     warnings.showwarning = show
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much the long tests did: what was found is in their assertions."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, said in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {said}")

@@ -28,7 +28,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MOST_LINES = 400
 USUAL_FUNCTION, LONG_FUNCTION, LONG_SHARE = 8, 30, 0.03
 
-NOT_SETTINGS = {"READYD_CONFIG", "READYD_DEBUG", "READYD_OFFICIAL_PYTHON", "READYD_ALL_KILLS"}
+NOT_SETTINGS = {
+    *("READYD_CONFIG", "READYD_DEBUG", "READYD_OFFICIAL_PYTHON", "READYD_ALL_KILLS", "READYD_ALL_FAULTS"),
+    *("READYD_IMAGES", "READYD_ROOT", "READYD_CUTS"),
+}
 """Variables that are no key of the configuration: where it is, how bugs are shown, what single tests do."""
 
 

@@ -163,6 +163,12 @@ def _conditions_of_the_ledger(tools: Tools) -> list[Condition]:
     found = []
     if detail := tools.disk.trouble(tools.ticks()):
         found.append(Condition(AlertKind.LEDGER, "ledger", "critical", 1, detail, "readyd check"))
+    if (size := tools.ledger.log_bytes()) > tools.rules.ledger_log_bytes:
+        detail = (
+            f"SQLite's log has grown to {size >> 20} MiB beside the ledger: another program has been reading for so "
+            f"long that it cannot be emptied; end that program (fuser {tools.ledger.path})"
+        )
+        found.append(Condition(AlertKind.LEDGER, "log", "warning", 1, detail, "readyd check"))
     if tools.ledger.engine.warning:
         detail = tools.ledger.engine.warning
         found.append(Condition(AlertKind.ENGINE, "sqlite", "warning", 1, detail, "readyd check"))

@@ -158,6 +158,9 @@ class Rules:
     # The order of collecting serves some just in time: a GET that begins in the last moment ends after it.
     collect_slack_ms: int = 2 * SECOND_MS
 
+    # SQLite empties its log of 4 MB by itself, unless another program reads on and on.
+    ledger_log_bytes: int = 64 << 20
+
     # Alerts.
     alert_repeat_ms: int = 4 * HOUR_MS
     quiet_ms: int = 5 * MINUTE_MS

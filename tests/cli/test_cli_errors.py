@@ -16,7 +16,7 @@ import pytest
 from daemon.cli.main import SECTIONS, _code_of, run
 from daemon.cli.main import readyd as group
 from ledger import Ledger
-from ledger.errors import LedgerError, LedgerWriteError, NotALedgerError
+from ledger.errors import LedgerError, LedgerUnavailableError, LedgerWriteError, NotALedgerError
 
 Run = Callable[..., Any]
 COMMANDS = [command for commands in SECTIONS.values() for command in commands]
@@ -382,6 +382,7 @@ def _from(cause: OSError) -> LedgerError:
     ("error", "code"),
     [
         (LedgerWriteError("the disk is full"), 75),
+        (LedgerUnavailableError("no descriptor is left"), 75),
         (_from(OSError(errno.ENOSPC, "No space left on device")), 75),
         (_from(OSError(errno.EACCES, "Permission denied")), 78),
         (NotALedgerError("it is a picture"), 78),

@@ -178,8 +178,11 @@ class Kit:
             if not month.stat().st_size:
                 continue  # its creation was cut short; the next save fills it
             assert self.rows(month, "pragma integrity_check") == [("ok",)]
+            ((version,),) = self.rows(month, "pragma user_version")
+            if not version:
+                continue  # it was cut short a little later: SQLite has just undone what there was
             # A month that no writer has opened since there are editions holds first ones only.
-            table = "body" if self.rows(month, "pragma user_version") == [(1,)] else "bodies"
+            table = "body" if version == 1 else "bodies"
             bodies |= {task_id for (task_id,) in self.rows(month, f"select task_id from {table}")}
         states = dict(self.rows(path, "select id, state from task"))
         collected = {task_id for task_id, state in states.items() if state == "collected"}

@@ -15,7 +15,13 @@ from peewee import sqlite3
 
 from ledger import Ledger, LedgerError
 from ledger.database import LedgerDatabase
-from ledger.errors import DamagedLedgerError, LedgerBusyError, LedgerWriteError, NotALedgerError
+from ledger.errors import (
+    DamagedLedgerError,
+    LedgerBusyError,
+    LedgerUnavailableError,
+    LedgerWriteError,
+    NotALedgerError,
+)
 from ledger.records import State
 from ledger.trouble import explained
 
@@ -171,9 +177,9 @@ def test_a_forked_child_is_told_to_open_its_own(book: Ledger, kit: Any) -> None:
         ("SQLITE_NOTADB", NotALedgerError),
         ("SQLITE_CORRUPT_INDEX", DamagedLedgerError),
         ("SQLITE_ERROR", DamagedLedgerError),
-        ("SQLITE_CANTOPEN", LedgerError),
+        ("SQLITE_CANTOPEN", LedgerUnavailableError),
         ("SQLITE_CONSTRAINT_UNIQUE", LedgerError),
-        ("SQLITE_NOMEM", LedgerError),
+        ("SQLITE_NOMEM", LedgerUnavailableError),
     ],
 )
 def test_every_complaint_of_sqlite_has_its_sentence(name: str, kind: type[LedgerError]) -> None:

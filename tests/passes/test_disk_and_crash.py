@@ -1,5 +1,6 @@
 """A disk that refuses, and a process that dies at any write: the work goes on, and no result is lost or doubled."""
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from daemon.policy.rules import Rules
+from ledger import database
 from ledger.database import LedgerDatabase
 from ledger.records import State
 from ledger.trouble import sqlite
@@ -98,6 +101,31 @@ def test_a_short_refusal_with_nothing_to_collect_is_said_and_over(live: Live, re
         await life.until_settled(within=8 * HOUR)
 
     live(story, driver=Refusing)
+
+
+def test_a_program_that_reads_on_and_on_is_told_and_hinders_nothing(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(database._WRITER, "journal_size_limit", 50_000)
+    monkeypatch.setitem(database._WRITER, "wal_autocheckpoint", 10)
+
+    async def story(life: Any) -> None:
+        life.start()
+        with contextlib.closing(sqlite.connect(life.path)) as reader:
+            reader.execute("begin")
+            reader.execute("select count(*) from task").fetchone()
+            life.post(count=150)
+            await life.until_settled(within=3 * HOUR)
+            await life.sleep(2 * MINUTE)
+            (alert,) = life.alerts("ledger")
+            assert (alert.subject, alert.step, alert.closed_at) == ("log", "warning", None)
+        life.post(count=50)
+        await life.until_settled(within=3 * HOUR)
+        await life.sleep(15 * MINUTE)
+        (alert,) = life.alerts("ledger")
+        assert alert.closed_at is not None
+
+    live(story, rules=Rules(ledger_log_bytes=150_000))
 
 
 class Crash(SystemExit):

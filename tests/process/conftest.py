@@ -9,11 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count as counted
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.process.places import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_WITHIN_S = 15
@@ -57,6 +60,18 @@ class Remote:
             answer = client.get(f"/v3/{function}/tasks_ready").json()["tasks"][0]
         assert answer["status_code"] in (20000, 40401), answer
         return {row["id"] for row in answer.get("result") or []}
+
+
+def clean_environ(remote: Remote) -> dict[str, str]:
+    """The environment of a readyd that knows this remote, and nothing else of readyd's."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("READYD_", "DATAFORSEO_"))
+    }
+    return kept | {
+        "READYD_BASE_URL": remote.url,
+        "DATAFORSEO_LOGIN": remote.login,
+        "DATAFORSEO_PASSWORD": remote.password,
+    }
 
 
 READ_ALL = """
@@ -260,19 +275,7 @@ def readyd(tmp_path: Path) -> Callable[[Remote], Readyd]:
 
     def bind(remote: Remote, **more: str) -> Readyd:
         ledger = tmp_path / "ledger.db"
-        environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("READYD_", "DATAFORSEO_"))
-        }
-        environ |= {
-            "READYD_LEDGER": str(ledger),
-            "READYD_BASE_URL": remote.url,
-            "DATAFORSEO_LOGIN": remote.login,
-            "DATAFORSEO_PASSWORD": remote.password,
-            **more,
-        }
-        return Readyd(ledger, environ)
+        return Readyd(ledger, {**clean_environ(remote), "READYD_LEDGER": str(ledger), **more})
 
     return bind
 
@@ -305,3 +308,17 @@ def stopped() -> Callable[..., int]:
         return process.wait(STOPS_WITHIN_S)
 
     return ask
+
+
+@pytest.fixture
+def counting(tmp_path: Path, simulate: Callable[..., Remote]) -> Callable[..., Place]:
+    """Start a remote that counts what it takes, and make a place (of a kind) beside it."""
+
+    def make(kind: type[Place], turnaround_s: float, lag_ms: int = 40_000) -> Place:
+        took = tmp_path / "took"
+        took.touch()
+        code = Path(__file__).with_name("kill_remote.py").read_text()
+        remote = simulate(str(took), str(turnaround_s), str(lag_ms), code=code)
+        return kind(tmp_path, clean_environ(remote), took, counted(1))
+
+    return make

@@ -1,0 +1,157 @@
+"""What a machine does to a process: limits, files that vanish, racing daemons, clocks that are set, hanging loops."""
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import Ledger
+from tests.process.cycles import Cycle
+
+Until = Callable[[Callable[[], object], str], None]
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+YEARS_S = 40 * 365 * DAY_S
+"""A machine without a clock of its own, before it has asked somebody for the time: the other way round, and as far."""
+
+
+@pytest.fixture
+def place(counting: Callable[..., Any]) -> Any:
+    one = counting(Cycle, turnaround_s=0.5, lag_ms=100)
+    one.begin()
+    return one
+
+
+@contextlib.contextmanager
+def running(place: Cycle, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Begin a cycle; it ends by itself, or with the block."""
+    with place.log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, *map(str, place.words())],
+            env={**place.environ, "READYD_LEDGER": str(place.ledger), **more}, stdout=file, stderr=file,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def begun(place: Cycle) -> bool:
+    return '"service.started"' in place.said()
+
+
+def troubled(place: Cycle) -> bool:
+    return '"ledger.trouble"' in place.said()
+
+
+# limits
+
+
+def test_files_that_may_not_grow_stop_the_work_and_not_the_process(place: Cycle, until: Until) -> None:
+    with running(place) as process:
+        until(lambda: begun(place), "it has begun")
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (512, resource.RLIM_INFINITY))
+        until(lambda: troubled(place), "it says so")
+        assert max(place.counts()) <= 1
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        until(lambda: process.poll() is not None, "all is home")
+        assert process.returncode == 0
+    place.check("files might not grow")
+
+
+def test_a_process_without_descriptors_goes_on_when_it_has_some(place: Cycle, until: Until) -> None:
+    with running(place) as process:
+        until(lambda: begun(place), "it has begun")
+        opened = len(os.listdir(f"/proc/{process.pid}/fd"))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (opened, 4096))
+        until(lambda: "Too many open files" in place.said() or troubled(place), "it says so")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1024, 4096))
+        until(lambda: process.poll() is not None, "all is home")
+        assert process.returncode == 0
+    place.check("there were no descriptors")
+
+
+# the file
+
+
+@pytest.mark.parametrize("way", ["removed", "replaced"])
+def test_a_ledger_that_is_taken_away_stops_the_work_until_it_is_back(
+    place: Cycle, until: Until, tmp_path: Path, way: str
+) -> None:
+    aside, other = place.ledger.with_name("aside.db"), tmp_path / "other" / "ledger.db"
+    with Ledger.open(other):
+        pass
+    with running(place) as process:
+        until(lambda: begun(place), "it has begun")
+        place.ledger.rename(aside)
+        if way == "replaced":
+            other.rename(place.ledger)
+        until(lambda: "removed or replaced" in place.said(), "it says so")
+        assert place.ledger.exists() == (way == "replaced"), "it makes no new one"
+        assert process.poll() is None
+        place.ledger.unlink(missing_ok=True)
+        aside.rename(place.ledger)
+        until(lambda: process.poll() is not None, "all is home")
+        assert process.returncode == 0
+    place.check(f"it was {way}")
+
+
+def test_of_daemons_that_start_together_one_works_and_after_its_death_another(
+    place: Cycle, until: Until
+) -> None:
+    with contextlib.ExitStack() as stack:
+        racing = [stack.enter_context(running(place)) for _ in range(3)]
+        until(lambda: sum(one.poll() is None for one in racing) == 1, "one is left")
+        (winner,) = [one for one in racing if one.poll() is None]
+        assert sorted(one.returncode for one in racing if one is not winner) == [75, 75]
+        assert f"process {winner.pid}," in place.said()
+        winner.send_signal(signal.SIGKILL)
+        winner.wait()
+        assert place.live()
+    place.check("three started together")
+
+
+# the clock
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here: no clock was SET")
+    made = tmp_path_factory.mktemp("shim") / "wallclock.so"
+    source = Path(__file__).with_name("wallclock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", made, source], check=True, timeout=60)
+    return made
+
+
+@pytest.mark.parametrize("seconds", [-2 * HOUR_S, 2 * HOUR_S, -3 * DAY_S, 3 * DAY_S, YEARS_S])
+def test_a_wall_clock_that_is_set_stops_nothing_and_loses_nothing(
+    place: Cycle, until: Until, tmp_path: Path, shim: Path, seconds: int
+) -> None:
+    off = tmp_path / "off"
+    off.write_text("0")
+    with running(place, LD_PRELOAD=str(shim), WALL_CLOCK_OFF=str(off)) as process:
+        until(lambda: begun(place), "it has begun")
+        new = off.with_name("new")
+        new.write_text(str(seconds))
+        new.replace(off)
+        until(lambda: process.poll() is not None, "all is home")
+        assert process.returncode == 0
+    place.check(f"the clock was set by {seconds} s")
+    assert [event["seconds"] for event in events(place) if event["event"] == "clock.stepped"] == [seconds]
+
+
+def events(place: Cycle) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in place.said().splitlines() if line.startswith("{")]
