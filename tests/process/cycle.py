@@ -3,10 +3,12 @@
 Usage: cycle.py MANNER BATCH FILE
 Plans the file (`readyd post`), then is `readyd run`, and ends when all is home. It waits less than readyd does; what it
 does, and in which order, is readyd's own. `impatient` takes silence for a refusal, and `hasty` writes states before
-bodies, `normal` syncs less: as readyd never does, so that tests can show that they would notice.
+bodies, `normal` syncs less: as readyd never does, so that tests can show that they would notice. `hanging` stands
+still as soon as something is posted.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,6 +84,17 @@ def normal() -> None:
     Ledger.maintain = lambda _: None  # type: ignore[method-assign]  # it would sync, by chance
 
 
+def hanging() -> None:
+    reconcile_once = service.Service._reconcile
+
+    async def hung(self: service.Service) -> None:
+        await reconcile_once(self)
+        if self.tools.ledger.tasks.outstanding():
+            signal.pause()
+
+    service.Service._reconcile = hung  # type: ignore[method-assign]
+
+
 manner, batch, file = sys.argv[1:]
 build, review, work = service.build_tools, service.Service._review, service.Service.run
 service.build_tools = hurried
@@ -90,8 +103,9 @@ service.Service.run = running  # type: ignore[method-assign]
 service.TICKS.update(dict.fromkeys(service.TICKS.keys() - {"maintain"}, TICK_S))  # type: ignore[arg-type]
 composition.ID_LIST_LIMIT = PLENTY
 audit.REPLAN_MS = reconcile.REPLAN_MS = 200
-if manner in ("hasty", "normal"):
-    {"hasty": hasty, "normal": normal}[manner]()
+manners = {"hasty": hasty, "normal": normal, "hanging": hanging}
+if manner in manners:
+    manners[manner]()
 os.environ["READYD_LOG_FORMAT"] = "json"
 code = run(["post", "--batch", batch, file])
 sys.exit(code or run(["run"]))

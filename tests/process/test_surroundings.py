@@ -16,10 +16,14 @@ import pytest
 
 from ledger import Ledger
 from tests.process.cycles import Cycle
+from tests.process.test_service_seen import Manager
 
 Until = Callable[[Callable[[], object], str], None]
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+HEARD = 100
+"""More than a process that hangs says after it was asked to post."""
+
 YEARS_S = 40 * 365 * DAY_S
 """A machine without a clock of its own, before it has asked somebody for the time: the other way round, and as far."""
 
@@ -32,11 +36,11 @@ def place(counting: Callable[..., Any]) -> Any:
 
 
 @contextlib.contextmanager
-def running(place: Cycle, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(place: Cycle, manner: str = "careful", **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Begin a cycle; it ends by itself, or with the block."""
     with place.log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, *map(str, place.words())],
+            [sys.executable, *map(str, place.words(manner))],
             env={**place.environ, "READYD_LEDGER": str(place.ledger), **more}, stdout=file, stderr=file,
         )  # fmt: skip
     try:
@@ -155,3 +159,38 @@ def test_a_wall_clock_that_is_set_stops_nothing_and_loses_nothing(
 
 def events(place: Cycle) -> list[dict[str, Any]]:
     return [json.loads(line) for line in place.said().splitlines() if line.startswith("{")]
+
+
+# the watchdog
+
+
+def falls_silent(manager: Manager) -> bool:
+    """Say whether nothing is heard for some seconds, after what was said before."""
+    manager._socket.settimeout(3)
+    try:
+        for _ in range(HEARD):
+            manager.hear("WATCHDOG=1")
+    except TimeoutError:
+        return True
+    finally:
+        manager._socket.settimeout(20)
+    return False
+
+
+def test_a_loop_that_hangs_feeds_no_watchdog_and_the_next_start_finishes(
+    place: Cycle, tmp_path: Path, until: Until
+) -> None:
+    systemd = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    with contextlib.closing(Manager(tmp_path / "notify")) as manager:
+        with running(place, "hanging", **systemd) as process:
+            manager.hear("WATCHDOG=1")
+            until(lambda: '"post.answered"' in place.said(), "something is posted")
+            assert falls_silent(manager)
+            assert process.poll() is None
+            process.send_signal(signal.SIGABRT)  # as systemd does then
+            assert process.wait() == -signal.SIGABRT
+        with running(place, **systemd):
+            for _ in range(3):
+                manager.hear("WATCHDOG=1")
+            manager.hear("STOPPING=1")
+    place.check("it hung")
