@@ -172,9 +172,9 @@ def test_a_null_endpoint_is_no_oddity(remote: Any) -> None:
 
 def test_the_endpoint_decides_the_function_and_se_type_does_not(remote: Any) -> None:
     row = remote.row("C", "merchant/amazon/asin", 1, se_type="products")
+    merchant = LISTINGS["/v3/merchant/tasks_ready"]
     assert (
-        only(read_listing(remote.listing([row]), LISTINGS["/v3/merchant/tasks_ready"])).function
-        == "merchant/amazon/asin"
+        only(read_listing(remote.listing([row], merchant.path), merchant)).function == "merchant/amazon/asin"
     )
 
 
@@ -208,7 +208,7 @@ def test_endpoints_that_name_two_functions_are_an_oddity_and_the_list_decides(re
 
 def test_the_one_endpoint_of_hotel_info_is_kept_although_it_names_no_variant(remote: Any) -> None:
     row = remote.row("D", "business_data/google/hotel_info", 1)
-    assert only(read_listing(remote.listing([row]), BUSINESS)).endpoint == row["endpoint"]
+    assert only(read_listing(remote.listing([row], BUSINESS.path), BUSINESS)).endpoint == row["endpoint"]
 
 
 def test_unknown_keys_are_ignored(remote: Any) -> None:

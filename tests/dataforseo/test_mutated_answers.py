@@ -88,7 +88,7 @@ def originals(remote: Any) -> list[bytes]:
     """One list of each shape, results, errors and the account."""
     shapes = {listing.shape: listing for listing in LISTINGS.values() if not listing.umbrella}
     lists = [
-        remote.listing([remote.row(shape, str(listing.only_function), n) for n in range(3)], listing.path)
+        remote.listing([remote.row(shape, str(listing.only_function), n) for n in range(3)])
         for shape, listing in shapes.items()
     ]
     crawl = remote.result(

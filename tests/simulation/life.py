@@ -279,6 +279,8 @@ class Life:
                 self.deeds.down_ms = soonest - now - 5 * MINUTE
                 return False
             await asyncio.sleep(60)
+        if self.plan.hands_over:  # a target hears of what came home before a restart at its first tick
+            await asyncio.sleep(2 * self.plan.ticks_s)
         return True
 
     def _comes_at(self, task: RemoteTask) -> int:

@@ -80,9 +80,16 @@ class Timeline:
                 self._born = self._loop.time()
                 return self._loop
 
+            async def whole() -> None:
+                loop = asyncio.get_running_loop()
+                try:
+                    await main()
+                finally:
+                    loop.turns = False  # type: ignore[attr-defined]  what comes now is only tidying up
+
             try:
                 with asyncio.Runner(loop_factory=build) as runner:
-                    runner.run(main())
+                    runner.run(whole())
             finally:
                 self.freeze()
 
@@ -94,6 +101,7 @@ class TurningLoop(VirtualLoop):
         super().__init__(traveller, None)
         self._turn = turn
         self.buried = False
+        self.turns = True
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if not self.buried:
@@ -103,5 +111,6 @@ class TurningLoop(VirtualLoop):
         self._pass_time(seconds)
 
     def _run_once(self) -> None:
-        self._turn()
+        if self.turns:
+            self._turn()
         super()._run_once()  # type: ignore[misc]
