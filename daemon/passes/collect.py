@@ -13,7 +13,7 @@ from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
 from daemon.passes.queue import Queue
 from daemon.passes.recorder import WAIT_S, Fetched, Recorder
-from daemon.passes.remote import api_of, kind_of
+from daemon.passes.remote import Caller, api_of, kind_of
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, AnswerKind
 from ledger.errors import LedgerError
@@ -127,7 +127,7 @@ class Collector:
     def _start_next(self, *, until_empty: bool = False) -> int | None:
         """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
         tools, ticks = self._tools, self._tools.ticks()
-        pause = max(tools.remote.pause_ms(ticks, get=True), self._rest_until - ticks, 0)
+        pause = max(tools.remote.pause_ms(ticks, Caller.RESULTS), self._rest_until - ticks, 0)
         if pause and until_empty and not self._running:
             return None
         # While the remote or the ledger is in trouble, one call at a time finds out whether it is back.
@@ -232,7 +232,8 @@ class Collector:
             return
         before = tools.remote.failures
         api = api_of(task.function)
-        tools.remote.troubled(error, api, now=tools.now(), ticks=tools.ticks(), rules=tools.rules, get=True)
+        now, ticks = tools.now(), tools.ticks()
+        tools.remote.troubled(error, api, now=now, ticks=ticks, rules=tools.rules, caller=Caller.RESULTS)
         if kind is AnswerKind.THROTTLED:
             tools.general.tighten(tools.ticks())
         if before == 0:
