@@ -80,6 +80,7 @@ class Collector:
             pause = self._start_next()
             if pause and not stop.is_set():
                 await self._rest(min(pause, self._queue.tidy(self._held)))
+            self._tools.bugs.worked("collect")
         await self._settle_down()
 
     async def drain(self, stop: asyncio.Event) -> None:
@@ -175,6 +176,11 @@ class Collector:
         began, answered = self._tools.ticks(), False
         try:
             answered = await self._fetch(task)
+        except Exception as error:
+            # A bug costs this task its turn; asked again at once, it would cost the remote a storm of calls.
+            self._tools.log.exception("collect.bug", task=task.id)
+            problem = f"a bug in readyd ({type(error).__name__})"
+            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, problem), None))
         finally:
             now = self._tools.ticks()
             self._tools.general.end(now, now - began if answered else None)
@@ -194,10 +200,6 @@ class Collector:
             self._keep(Fetched(task, Answer(AnswerKind.REQUEST, error.code, str(error)), None))
         except RemoteError as error:
             self._troubled(task, error)
-        except Exception as error:
-            # A bug costs this task its turn; asked again at once, it would cost the remote a storm of calls.
-            self._tools.log.exception("collect.bug", task=task.id)
-            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
             self._answered(task)
             self._keep(self._read(task, variant, download))

@@ -35,7 +35,7 @@ MOST_FAILING = 10_000
 """So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""
 
 AFTER_YOU_MS = 6_000
-"""In a row of failures, who failed last (GETs, id_list, or the rest) waits so much longer than the others after a pause.
+"""In a row of failures, who failed last (GETs, id_list, or the rest) waits so much longer than others after a pause.
 
 Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile no list
 would find out that the remote is well; and where only lists, or only id_list, are broken, the others must not wait for
