@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 OFFICIAL := .venv-official
 S3 := .venv-s3
+FUZZ := .venv-fuzz
 
-.PHONY: help demo test test-s3 test-kills test-disk test-power test-root simulate simulate-bugs lint
+.PHONY: help demo test test-s3 test-kills test-disk test-power test-root fuzz simulate simulate-bugs lint
 .PHONY: bench-policy bench-queue bench-ways official-client clean
 
 help: ## list the targets
@@ -25,6 +26,12 @@ $(OFFICIAL)/.installed: constraints-official.txt
 $(S3)/.installed: constraints-s3.txt
 	$(PYTHON) -m venv $(S3)
 	$(S3)/bin/python -m pip install --quiet -c constraints-s3.txt 'moto[server,s3]'
+	touch $@
+
+# A coverage-guided fuzzer of 35 MB, with wheels for few versions of Python; only `make fuzz` uses it.
+$(FUZZ)/.installed: pyproject.toml constraints.txt constraints-fuzz.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet -c constraints.txt -c constraints-fuzz.txt -e . atheris
 	touch $@
 
 demo: $(VENV)/.installed ## live through three simulated days in under a minute
@@ -73,5 +80,12 @@ simulate: $(VENV)/.installed ## live through 50,000 simulated worlds on all core
 simulate-bugs: $(VENV)/.installed ## plant each known bug, and say which simulated world finds it first
 	$(VENV)/bin/python -m tests.simulation --bugs
 
+MINUTES ?= 1
+TARGETS ?= listing result posted posting account headers packed settings tasks answers moments webhook ledger
+fuzz: $(FUZZ)/.installed ## fuzz every parser for MINUTES minutes each (TARGETS=... for some), guided by coverage
+	@for target in $(TARGETS); do echo "== $$target"; \
+	  $(FUZZ)/bin/python -m tests.fuzz $$target fuzz-corpus/$$target \
+	    -max_total_time=$$(($(MINUTES) * 60)) -print_final_stats=1 -verbosity=0 || exit 1; done
+
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(OFFICIAL) $(S3) build dist *.egg-info demo-ledger
+	rm -rf $(VENV) $(OFFICIAL) $(S3) $(FUZZ) fuzz-corpus build dist *.egg-info demo-ledger

@@ -77,6 +77,11 @@ def hide(secret: str) -> None:
     _hidden.add(secret)
 
 
+def without_secrets(text: str) -> str:
+    """Return a text with every hidden secret masked, for what is written elsewhere than in the log."""
+    return _hidden.out_of(text)
+
+
 def hide_credentials(login: str, password: str) -> None:
     """Hide a password, and the header that Basic authentication makes of it."""
     _hidden.add(password)

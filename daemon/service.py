@@ -17,7 +17,7 @@ from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from daemon import logs
+from daemon import hiding, logs
 from daemon.clock import SystemClock
 from daemon.composition import build_front, build_tools
 from daemon.notify import Notifier
@@ -88,7 +88,6 @@ class Loop:
     name: str
     run: Callable[[], Awaitable[object]]
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-    failures: int = 0
 
     def wake(self) -> None:
         """Ask for one run; several wishes during a run become one."""
@@ -107,13 +106,11 @@ class Loop:
     async def _once(self, tools: Tools) -> None:
         try:
             await self.run()
-            self.failures = 0
+            tools.bugs.worked(self.name)
         except LedgerError as error:
-            self.failures += 1
             tools.ledger_failed(error, self.name)
-        except Exception:
-            self.failures += 1
-            tools.log.exception("pass.failed", job=self.name, failures=self.failures)
+        except Exception as error:
+            tools.pass_failed(error, self.name)
 
 
 class Service:
@@ -301,8 +298,8 @@ class Service:
             except LedgerError as error:
                 self.tools.ledger_failed(error, "collect")
                 await self._pause(AFTER_FAILURE_S)
-            except Exception:
-                self.tools.log.exception("pass.failed", job="collect")
+            except Exception as error:
+                self.tools.pass_failed(error, "collect")
                 await self._pause(AFTER_FAILURE_S)
 
     async def _pause(self, seconds: float) -> None:
@@ -370,7 +367,8 @@ def run(settings: Settings, *, once: bool = False) -> int:
     logs.configure(
         stream=sys.stderr, environ=os.environ, level=settings.log_level, format=settings.log_format
     )
-    logs.hide_credentials(*settings.credentials())
+    settings.credentials()  # without them there is nothing to run
+    hiding.hide(settings, os.environ)
     for warning in settings.warnings:
         logs.get_logger().warning("settings.warning", problem=warning)
     gc.set_threshold(*PATIENCE)

@@ -179,11 +179,16 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(msg)
 
 
+def _legible(name: str) -> str:
+    """Write a name, which may hold any byte, as one line of text."""
+    return name.encode("unicode_escape").decode()
+
+
 def _warnings(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     """Say what is allowed but hardly meant."""
     known = {key.variable for key in KEYS.values()} | _NOT_KEYS
     said = [
-        f"the environment variable {name} sets nothing; {did_you_mean(name, sorted(known))}"
+        f"the environment variable {_legible(name)} sets nothing; {did_you_mean(name, sorted(known))}"
         for name in sorted(environ)
         if name.startswith("READYD_") and name not in known
     ]

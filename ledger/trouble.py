@@ -106,5 +106,6 @@ def _unexpected(complaint: BaseException, code: str, path: Path, noun: str) -> L
 
 def damaged(path: Path, noun: str, problem: str) -> DamagedLedgerError:
     """Say that the file's content cannot be trusted."""
-    short = " ".join(problem.split())[:200]
+    # SQLite quotes what it stumbled over, and in a damaged file that is anything: no byte of it may command a terminal.
+    short = " ".join(problem.split()).encode("unicode_escape").decode()[:200]
     return DamagedLedgerError(f"the {noun} {path} is damaged ({short}); {_RESTORE}")

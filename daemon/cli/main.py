@@ -187,17 +187,20 @@ def _wall(error: Exception, *, debug: bool) -> int:
         _let_go_of_stdout()
         say(f"the system refused: {error.strerror}")
         return code
+    from daemon.logs import without_secrets
+
     if code != BUG:
-        say(str(error))
+        say(without_secrets(str(error)))
         return code
     from importlib.metadata import version
 
+    told = without_secrets(f"{type(error).__name__}: {error}")
     say(
-        f"this is a bug in readyd {version('readyd')}: {type(error).__name__}: {error}. Please report it with"
+        f"this is a bug in readyd {version('readyd')}: {told}. Please report it with"
         " what you did; READYD_DEBUG=1 shows where it happened. The ledger keeps what it had."
     )
     if debug:
-        traceback.print_exception(error)
+        click.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
     return BUG
 
 

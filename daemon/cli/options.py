@@ -47,11 +47,14 @@ class Shared:
     debug: bool = field(default_factory=lambda: bool(os.environ.get("READYD_DEBUG")))
 
     def settings(self) -> "Settings":
-        """Load the settings. Raises SettingsError."""
+        """Load the settings, and keep their secrets out of all that is said from now on. Raises SettingsError."""
+        from daemon import hiding
         from daemon.settings import load
 
         named = os.environ.get("READYD_CONFIG")
-        return load(self.config or (Path(named) if named else None), os.environ, {"ledger": self.ledger})
+        loaded = load(self.config or (Path(named) if named else None), os.environ, {"ledger": self.ledger})
+        hiding.hide(loaded, os.environ)
+        return loaded
 
     def screen(self) -> Screen:
         """Look at stdout."""

@@ -4,6 +4,7 @@ Read with care: a task is billed although its neighbour was refused; entries com
 promises it, so the echoed tag is believed first; one entry with an error may stand for the whole call.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -59,7 +60,16 @@ def read_posting(body: bytes, keys: Sequence[str]) -> PostingAnswer:
     if not call.elements and call.code in (OK, CREATED):
         raise Garbled(f"{about} says nothing of any task; what became of them is looked up", call.code)
     words = {key: _word(one) for key, one in _matched(call.elements, keys, problems).items()}
-    return PostingAnswer(call.code, call.message, words, few(problems))
+    return PostingAnswer(call.code, call.message, _each_its_own(words, problems), few(problems))
+
+
+def _each_its_own(words: dict[str, Word], problems: list[str]) -> dict[str, Word]:
+    """Leave out what is said of tasks that were given one id together: nobody can tell whose it is."""
+    times = Counter(word.task_id for word in words.values() if word.task_id is not None)
+    shared = {task_id for task_id, many in times.items() if many > 1}
+    if shared:
+        problems.append(f"the answer gives the id {min(shared)} to more than one task; they are looked up")
+    return {key: word for key, word in words.items() if word.task_id not in shared}
 
 
 def path_of(function: str) -> str | None:

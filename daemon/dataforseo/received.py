@@ -57,9 +57,10 @@ class Received:
 def clock_of(headers: Mapping[str, str]) -> int | None:
     """Read the remote's own clock, ms UTC, from the header that every origin server sends (RFC 9110, 6.6.1)."""
     try:
-        return round(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+        at = round(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return at if at > 0 else None
 
 
 def understood(received: Received, cap: int, read: Callable[[bytes], A]) -> tuple[A, bytes]:

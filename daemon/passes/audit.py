@@ -11,7 +11,7 @@ from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer
 from daemon.passes import blocking, lookup, newcomers, ruling
 from daemon.passes.overtaken import Overtaken
-from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
+from daemon.passes.remote import ABOUT_THE_PATH, Caller, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import audit
 from daemon.policy.audit import PAGE_ROWS, Page, Turn
@@ -35,7 +35,7 @@ class Auditor:
     async def run(self) -> int:
         """Ask every page that is due, as far as the budget goes; return how many were asked."""
         tools, asked = self.tools, 0
-        if tools.remote.pause_ms(tools.ticks()):
+        if tools.remote.pause_ms(tools.ticks(), Caller.AUDITS):
             self.forget_plan()  # when the remote is back, what happened meanwhile is the first thing to know
             return 0
         if tools.ticks() < self._plan_again_at:
@@ -48,7 +48,7 @@ class Auditor:
             if (step := self._next()) is None:
                 break
             asked += await self._ask(*step)
-            if tools.remote.pause_ms(tools.ticks()):
+            if tools.remote.pause_ms(tools.ticks(), Caller.AUDITS):
                 break
         return asked
 
@@ -121,7 +121,8 @@ class Auditor:
             # id_list has a limit of its own, and other programs may use it up: nothing else need wait for that.
             tools.audits.tighten()
         elif not about_the_path:
-            tools.remote.troubled(error, turn.api, now=now, ticks=tools.ticks(), rules=tools.rules)
+            ticks, rules = tools.ticks(), tools.rules
+            tools.remote.troubled(error, turn.api, now=now, ticks=ticks, rules=rules, caller=Caller.AUDITS)
         outcome = outcome_of(error)
         tools.ledger.audits.close(
             call_id, turn.api, outcome=outcome, code=error.code, at=now, failed=about_the_path

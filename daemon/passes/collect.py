@@ -13,7 +13,7 @@ from daemon.dataforseo.codes import Kind
 from daemon.dataforseo.errors import Garbled, RemoteError, RequestRefused, TooLarge
 from daemon.passes.queue import Queue
 from daemon.passes.recorder import WAIT_S, Fetched, Recorder
-from daemon.passes.remote import api_of, kind_of
+from daemon.passes.remote import Caller, api_of, kind_of
 from daemon.passes.tools import Tools
 from daemon.policy.answers import Answer, AnswerKind
 from ledger.errors import LedgerError
@@ -80,6 +80,7 @@ class Collector:
             pause = self._start_next()
             if pause and not stop.is_set():
                 await self._rest(min(pause, self._queue.tidy(self._held)))
+            self._tools.bugs.worked("collect")
         await self._settle_down()
 
     async def drain(self, stop: asyncio.Event) -> None:
@@ -127,7 +128,7 @@ class Collector:
     def _start_next(self, *, until_empty: bool = False) -> int | None:
         """Start one GET if one may start; return ms to rest before looking again (None: all is done)."""
         tools, ticks = self._tools, self._tools.ticks()
-        pause = max(tools.remote.pause_ms(ticks, get=True), self._rest_until - ticks, 0)
+        pause = max(tools.remote.pause_ms(ticks, Caller.RESULTS), self._rest_until - ticks, 0)
         if pause and until_empty and not self._running:
             return None
         # While the remote or the ledger is in trouble, one call at a time finds out whether it is back.
@@ -175,6 +176,11 @@ class Collector:
         began, answered = self._tools.ticks(), False
         try:
             answered = await self._fetch(task)
+        except Exception as error:
+            # A bug costs this task its turn; asked again at once, it would cost the remote a storm of calls.
+            self._tools.log.exception("collect.bug", task=task.id)
+            problem = f"a bug in readyd ({type(error).__name__})"
+            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, problem), None))
         finally:
             now = self._tools.ticks()
             self._tools.general.end(now, now - began if answered else None)
@@ -195,10 +201,6 @@ class Collector:
             self._keep(Fetched(task, Answer(AnswerKind.REQUEST, error.code, str(error)), None))
         except RemoteError as error:
             self._troubled(task, error)
-        except Exception as error:
-            # A bug costs this task its turn; asked again at once, it would cost the remote a storm of calls.
-            self._tools.log.exception("collect.bug", task=task.id)
-            self._keep(Fetched(task, Answer(AnswerKind.GARBLED, None, f"a bug in readyd: {error}"), None))
         else:
             self._answered(task)
             self._keep(self._read(task, variant, download, asked_at))
@@ -240,7 +242,8 @@ class Collector:
             return
         before = tools.remote.failures
         api = api_of(task.function)
-        tools.remote.troubled(error, api, now=tools.now(), ticks=tools.ticks(), rules=tools.rules, get=True)
+        now, ticks = tools.now(), tools.ticks()
+        tools.remote.troubled(error, api, now=now, ticks=ticks, rules=tools.rules, caller=Caller.RESULTS)
         if kind is AnswerKind.THROTTLED:
             tools.general.tighten(tools.ticks())
         if before == 0:

@@ -5,7 +5,7 @@ What cannot be written cannot be kept as an alert either, so a failure is rememb
 
 from dataclasses import dataclass, field
 
-SAY_AGAIN_MS = 5 * 60_000
+SAY_AGAIN_MS = 15 * 60_000
 """A failing disk fails at every tick; the same sentence is said again after this long."""
 
 REMEMBER_MS = 2 * 60_000

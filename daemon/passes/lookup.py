@@ -11,7 +11,7 @@ from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
 from daemon.dataforseo.posting import carries_tag
-from daemon.passes.remote import ABOUT_THE_PATH, api_of, outcome_of
+from daemon.passes.remote import ABOUT_THE_PATH, Caller, api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import lookup
 from daemon.policy.audit import Page
@@ -63,7 +63,7 @@ class Finder:
 
     def _may_ask(self, api: str) -> bool:
         tools, ticks = self.tools, self.tools.ticks()
-        waits = tools.remote.pause_ms(ticks) or tools.audits.wait_ms()
+        waits = tools.remote.pause_ms(ticks, Caller.AUDITS) or tools.audits.wait_ms()
         return not waits and not tools.remote.refuses(api, ticks) and ticks >= self._not_before.get(api, 0)
 
     def _begun(self, api: str, calls: Sequence[Unknown]) -> Read | None:
@@ -110,7 +110,8 @@ class Finder:
         if isinstance(error, Throttled):
             tools.audits.tighten()
         elif not isinstance(error, ABOUT_THE_PATH):
-            tools.remote.troubled(error, api, now=now, ticks=tools.ticks(), rules=tools.rules)
+            ticks, rules = tools.ticks(), tools.rules
+            tools.remote.troubled(error, api, now=now, ticks=ticks, rules=rules, caller=Caller.AUDITS)
         tools.ledger.intents.end_look(call_id, outcome=outcome_of(error), code=error.code, rows=None, at=now)
         self._void(api, str(error))
 

@@ -5,6 +5,7 @@ for a while and costs no task an attempt, so that the most urgent one goes first
 """
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from daemon.dataforseo.errors import (
     AccountRefused,
@@ -34,10 +35,11 @@ MOST_FAILING = 10_000
 """So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""
 
 AFTER_YOU_MS = 6_000
-"""In a row of failures, who failed last (GETs, or lists and audits) waits so much longer than the other after a pause.
+"""In a row of failures, who failed last (GETs, id_list, or the rest) waits so much longer than others after a pause.
 
 Tasks whose own results break the remote would begin the next pause at once, one after the other, and meanwhile no list
-would find out that the remote is well; and where only lists are broken, GETs must not wait for them."""
+would find out that the remote is well; and where only lists, or only id_list, are broken, the others must not wait for
+them."""
 
 OUTAGE = 3
 """So many calls in a row that found nobody, of lists and of GETs, are an outage; a list that failed during one need not
@@ -45,6 +47,14 @@ wait when it is over."""
 
 PROBE_MS = 60_000
 """While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
+
+
+class Caller(Enum):
+    """Who calls: what is broken for one of them may work for the others."""
+
+    LISTS = 1  # and all that is none of the others
+    RESULTS = 2  # GETs by id
+    AUDITS = 3  # id_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class Remote:
     refused: dict[str, Refusal] = field(default_factory=dict)  # by API
     answers: int = 0  # usable answers so far
     back_at: int = 0  # when the last outage ended
-    after_get: bool = False  # it was a GET that failed last
+    failed_last: Caller = Caller.LISTS
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
 
     def well(self, api: str, now: int) -> bool:
@@ -88,14 +98,21 @@ class Remote:
         return trouble
 
     def troubled(
-        self, error: RemoteError, api: str, *, now: int, ticks: int, rules: Rules, get: bool = False
+        self,
+        error: RemoteError,
+        api: str,
+        *,
+        now: int,
+        ticks: int,
+        rules: Rules,
+        caller: Caller = Caller.LISTS,
     ) -> None:
-        """Note a call (`get`: a GET of a result) that failed for a reason that is not about one task, and pause."""
+        """Note a call that failed for a reason that is not about one task, and pause."""
         if isinstance(error, AccountRefused) and not error.everywhere:
             self.refused[api] = Refusal(str(error), ticks + rules.account_ms)
             return
         kind = kind_of(error)
-        self.after_get = get
+        self.failed_last = caller
         if ticks >= self.resume_ticks or kind is not self.kind:
             self.failures += 1
         self.kind = kind
@@ -107,9 +124,9 @@ class Remote:
             self.asked_pause_ticks = max(self.asked_pause_ticks, ticks + (error.retry_after_ms or 0))
         self.resume_ticks = max(self.resume_ticks, ticks + pause)
 
-    def pause_ms(self, ticks: int, *, get: bool = False) -> int:
-        """How long no call (`get`: no GET of a result) should be begun; 0 when it may be now."""
-        courtesy = AFTER_YOU_MS if self.failures > 1 and get == self.after_get else 0
+    def pause_ms(self, ticks: int, caller: Caller = Caller.LISTS) -> int:
+        """How long this caller should begin no call; 0 when it may now."""
+        courtesy = AFTER_YOU_MS if self.failures > 1 and caller is self.failed_last else 0
         return max(0, self.resume_ticks + courtesy - ticks, self.asked_pause_ticks - ticks)
 
     def refuses(self, api: str, ticks: int) -> bool:

@@ -169,10 +169,18 @@ def _conditions_of_the_ledger(tools: Tools) -> list[Condition]:
             f"long that it cannot be emptied; end that program (fuser {tools.ledger.path})"
         )
         found.append(Condition(AlertKind.LEDGER, "log", "warning", 1, detail, "readyd check"))
+    found += [_failing_pass(job, *row) for job, row in tools.bugs.standing().items()]
     if tools.ledger.engine.warning:
         detail = tools.ledger.engine.warning
         found.append(Condition(AlertKind.ENGINE, "sqlite", "warning", 1, detail, "readyd check"))
     return found
+
+
+def _failing_pass(job: str, times: int, error: str) -> Condition:
+    detail = (
+        f"the {job} pass fails each time ({error}): a bug in readyd; its line pass.failed has the traceback"
+    )
+    return Condition(AlertKind.BUG, job, "critical", times, detail, "readyd check")
 
 
 def _conditions_of_targets(tools: Tools, now: int) -> list[Condition]:

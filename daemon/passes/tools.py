@@ -9,6 +9,7 @@ from daemon.handover.door import Door
 from daemon.handover.target import TargetRule
 from daemon.logs import Logger
 from daemon.passes.audit_budget import AuditBudget
+from daemon.passes.bugs import Bugs
 from daemon.passes.disk import Disk
 from daemon.passes.postbox import Postbox
 from daemon.passes.remote import Remote
@@ -40,6 +41,7 @@ class Tools:
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
     disk: Disk = field(default_factory=Disk)
+    bugs: Bugs = field(default_factory=Bugs)
     targets: Sequence[tuple[TargetRule, Door]] = ()
     on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
     on_well: list[Callable[[], None]] = field(default_factory=list)  # called when the remote is well again
@@ -64,6 +66,12 @@ class Tools:
         """Note that the ledger could not be read or written, and say so unless that was said lately."""
         if self.disk.failed(str(error), self.ticks()):
             self.log.error("ledger.trouble", job=job, problem=str(error))
+
+    def pass_failed(self, error: Exception, job: str) -> None:
+        """Note that a pass met a bug; to be called while the error is handled, for its traceback."""
+        times, worth = self.bugs.failed(job, error)
+        if worth:
+            self.log.exception("pass.failed", job=job, failures=times)
 
     def now(self) -> int:
         """Return the wall clock, UTC ms: what deadlines and history are written in."""

@@ -1,7 +1,7 @@
 """Which conditions are worth a line now. Knows conditions and open alerts; forms no line and sends nothing.
 
 An alert is logged when it changes, not each time it is true: it opens, gets worse, is repeated every four hours at
-most, and closes when its condition has been gone for five minutes. Conditions are grouped: one per kind and subject.
+most, and closes within five minutes of the end of its condition. Conditions are grouped: one per kind and subject.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +32,7 @@ class AlertKind(StrEnum):
     UNANSWERED = "unanswered"  # nobody knows whether tasks that were sent exist
     LEDGER = "ledger"  # the ledger cannot be written
     HANDOVER = "handover"  # a target takes no results
+    BUG = "bug"  # a part of readyd fails again and again: a bug
     ENGINE = "engine"  # SQLite is of a version that needs the slow, safe mode
 
 
@@ -126,14 +127,15 @@ def _still_true(alert: Alert, condition: Condition, now: int, rules: Rules, chan
     )
     if worse:
         changes.escalated.append(replace(fresh, escalated_at=now, said_at=now))
-    elif now - alert.said_at >= rules.alert_repeat_ms:
+    elif not 0 <= now - alert.said_at < rules.alert_repeat_ms:
         changes.repeated.append(replace(fresh, said_at=now))
     elif fresh != alert:
         changes.silent.append(fresh)
 
 
 def _no_longer_true(alert: Alert, now: int, rules: Rules, changes: Changes) -> None:
-    if alert.quiet_since is None:
+    # An instant of the future was noted before somebody set the clock back: counting begins anew.
+    if alert.quiet_since is None or alert.quiet_since > now:
         changes.silent.append(replace(alert, quiet_since=now))
     elif now - alert.quiet_since >= rules.quiet_ms:
         changes.closed.append(replace(alert, closed_at=now, said_at=now))

@@ -163,7 +163,7 @@ class Rules:
 
     # Alerts.
     alert_repeat_ms: int = 4 * HOUR_MS
-    quiet_ms: int = 5 * MINUTE_MS
+    quiet_ms: int = 3 * MINUTE_MS  # with a review every minute, the line comes within five of the end
     poll_stale_ms: int = 10 * MINUTE_MS
     empty_list_least: int = 50  # so many expected rows make an empty list suspicious
 

@@ -73,7 +73,7 @@ class Front:
                 )
             except Exception as error:
                 self._tools.log.exception("webhook.bug")
-                self._failed(f"a bug in readyd: {error}")
+                self._failed(f"a bug in readyd ({type(error).__name__}); the log has its traceback")
             self.receiver.close()
             if not stop.is_set():
                 await _wait(stop, AGAIN_S)

@@ -47,6 +47,14 @@ def test_a_tag_counts_more_than_a_place_and_leaves_the_other_in_doubt(remote: An
     assert ids(remote, *entries) == {KEYS[1]: remote.task_id(0), KEYS[2]: remote.task_id(2)}
 
 
+def test_one_id_for_two_tasks_leaves_both_in_doubt(remote: Any) -> None:
+    # The ledger can hold it once: the whole answer was refused there, again and again, and nothing was posted any more.
+    twice = {"id": remote.task_id(0)}
+    entries = [entry(remote, n, key=KEYS[n]) | (twice if n < 2 else {}) for n in range(3)]
+    assert ids(remote, *entries) == {KEYS[2]: remote.task_id(2)}
+    assert "to more than one task" in read_posting(remote.text(remote.envelope(entries)), KEYS).problems[0]
+
+
 def test_the_entry_of_somebody_else_is_ignored(remote: Any) -> None:
     entries = [entry(remote, 0, key=KEYS[0]), entry(remote, 1, key="a" * 16), entry(remote, 2, key=KEYS[2])]
     assert ids(remote, *entries) == {KEYS[0]: remote.task_id(0), KEYS[2]: remote.task_id(2)}

@@ -1,5 +1,6 @@
 """A few bad tasks, or one bad API, beside many good ones: the good ones come home as if they were alone."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -97,3 +98,27 @@ def test_the_pause_that_the_remote_asks_for_is_kept(live: Live) -> None:
         await life.until_settled(within=HOUR)
 
     live(story, throttled=True)
+
+
+@pytest.mark.parametrize("answer", [(500, b""), refusal(50000, "Internal Error.")], ids=["HTTP 500", "50000"])
+def test_an_id_list_that_is_broken_for_hours_keeps_no_list_from_being_read(
+    live: Live, answer: tuple[int, bytes]
+) -> None:
+    async def story(life: Any) -> None:
+        life.line.instead = lambda path: answer if path.endswith("id_list") else None
+        life.start()
+        quick, slow = life.post(count=5), life.post("keywords_data/google_ads/search_volume", 20)
+        await life.until(
+            lambda: all(life.task(one).state is State.COLLECTED for one in quick), within=HOUR, every=MINUTE
+        )
+        await life.sleep(2 * HOUR)
+        assert not life.alerts("poll stale")
+        read = life.line.since(0, "tasks_ready")
+        longest = max(later - earlier for earlier, later in itertools.pairwise(read))
+        assert longest <= 15 * MINUTE, "a look that is due waits for a pause, not for id_list to be mended"
+        life.line.instead = lambda path: None
+        await life.until(
+            lambda: all(life.task(one).state is State.COLLECTED for one in slow), within=HOUR, every=MINUTE
+        )
+
+    live(story)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,20 +62,34 @@ def test_a_worse_step_is_said_at_once_and_a_better_one_is_not() -> None:
     assert desk.review(NOON + 3, replace(CONDITION, step=Band.URGENT)) == []
 
 
-def test_an_alert_closes_after_five_quiet_minutes_and_not_before() -> None:
+def test_an_alert_closes_after_three_quiet_minutes_and_not_before() -> None:
     desk = Desk()
     desk.review(NOON, CONDITION)
     assert desk.review(NOON + MINUTE_MS) == []
-    assert desk.review(NOON + 6 * MINUTE_MS - 1) == []
-    assert desk.review(NOON + 6 * MINUTE_MS) == ["closed"]
+    assert desk.review(NOON + 4 * MINUTE_MS - 1) == []
+    assert desk.review(NOON + 4 * MINUTE_MS) == ["closed"]
     assert desk.open == {}
+
+
+@pytest.mark.parametrize("by", [-3 * DAY_MS, -2 * HOUR_MS, 2 * HOUR_MS, 3 * DAY_MS])
+def test_a_clock_that_is_set_keeps_no_alert_open_and_silences_none(by: int) -> None:
+    desk = Desk()
+    desk.review(NOON, CONDITION)
+    desk.review(NOON + MINUTE_MS)
+    minutes = [NOON + by + minute * MINUTE_MS for minute in range(2, 7)]
+    assert [word for at in minutes for word in desk.review(at)] == ["closed"]
+    desk.review(NOON, CONDITION)
+    hours = [NOON + by + hour * HOUR_MS for hour in range(1, 6)]
+    repeated = [word for at in hours for word in desk.review(at, CONDITION)]
+    assert 1 <= len(repeated) <= 2
+    assert set(repeated) == {"repeated"}
 
 
 def test_a_condition_that_returns_while_quiet_continues_the_same_alert() -> None:
     desk = Desk()
     desk.review(NOON, CONDITION)
     for minute in range(1, 60):
-        desk.review(NOON + minute * MINUTE_MS, *([CONDITION] if minute % 4 == 0 else []))
+        desk.review(NOON + minute * MINUTE_MS, *([CONDITION] if minute % 3 == 0 else []))
     assert desk.said == ["opened"]
 
 
