@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from daemon.simulator.posting import MOST_TASKS
 from daemon.simulator.records import OWN
 from ledger.errors import LedgerBusyError
 from ledger.store import Ledger
@@ -46,6 +47,12 @@ class Clerk:
         self, batch: Sequence[dict[str, Any]], facts: dict[str, Any], fate: Fate, say: Callable[[str], None]
     ) -> None:
         """Post without readyd, and hand it the answer: at once, late, or between two statements of the daemon."""
+        for first in range(0, len(batch), MOST_TASKS):
+            self._record(batch[first : first + MOST_TASKS], facts, fate, say)
+
+    def _record(
+        self, batch: Sequence[dict[str, Any]], facts: dict[str, Any], fate: Fate, say: Callable[[str], None]
+    ) -> None:
         answer = self._remote.post(facts["function"], batch, owner=OWN)
         say("ids " + " ".join(task["id"] for task in answer["tasks"]))
         posted_at = self._time.wall()

@@ -45,7 +45,7 @@ def test_what_must_hold_holds_in_every_world(first: int) -> None:
     assert report.tasks >= CASE, "and there was something to lose"
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [8, 14])
 def test_a_large_world_is_sound(seed: int) -> None:
     report = require_sound([seed], size=100)
     assert report.tasks >= 1_000
