@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ SECRET_FILES = ("readyd.toml", "hook-secret", "dataforseo.login", "dataforseo.pa
 @pytest.fixture
 def remote(simulate: Callable[..., Any]) -> Any:
     there = simulate(code=REMOTE)
-    return type(there)(there.url, LOGIN, PASSWORD)
+    return replace(there, login=LOGIN, password=PASSWORD)
 
 
 @pytest.fixture
