@@ -20,6 +20,9 @@ from ledger.keys import MOST_TAG, split_tag
 MOST_TASKS = 100
 """docs task_post: the most tasks of one call (40006 beyond)."""
 
+MOST_COST = 1_000_000.0
+"""US dollars: what claims to have cost more than an account ever held says nothing, and would spoil every sum."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -135,7 +138,8 @@ def _word(element: Element) -> Word:
     usable = task_id is not None and is_task_id(task_id)
     refuses = kind_of(element.code, posting=True) in (Kind.REQUEST, Kind.DEAD, Kind.EMPTY, Kind.NOT_FOUND)
     cost = shapes.number(shapes.value(element.cost))
-    return Word(task_id if usable else None, element.code, element.message, cost, refuses)
+    priced = cost is not None and 0 <= cost < MOST_COST
+    return Word(task_id if usable else None, element.code, element.message, cost if priced else None, refuses)
 
 
 def problem_with(function: str, fields: Mapping[str, object]) -> str | None:

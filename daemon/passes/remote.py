@@ -126,8 +126,14 @@ class Remote:
 
     def pause_ms(self, ticks: int, caller: Caller = Caller.LISTS) -> int:
         """How long this caller should begin no call; 0 when it may now."""
-        courtesy = AFTER_YOU_MS if self.failures > 1 and caller is self.failed_last else 0
+        courtesy = AFTER_YOU_MS if self.failures > 1 and self._steps_back(caller) else 0
         return max(0, self.resume_ticks + courtesy - ticks, self.asked_pause_ticks - ticks)
+
+    def _steps_back(self, caller: Caller) -> bool:
+        if self.kind is AnswerKind.UNREACHABLE:
+            return caller is self.failed_last
+        # A limit or a refusal is about the account: lists and audits would only find out the same, at the same instant.
+        return (caller is Caller.RESULTS) == (self.failed_last is Caller.RESULTS)
 
     def refuses(self, api: str, ticks: int) -> bool:
         """Say whether this API refused the account lately."""

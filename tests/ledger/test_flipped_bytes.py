@@ -1,5 +1,6 @@
 """One flipped byte anywhere in a small ledger: the right answers, or a ledger error in one sentence."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,11 @@ def original(tmp_path_factory: pytest.TempPathFactory, kit: Any) -> tuple[bytes,
         kit.post(book, *(f"task-{number:03d}" for number in range(60)), tag="shop")
         kit.look(book, *(f"task-{number:03d}" for number in range(20)), at=T0 + 60_000)
         for number in range(10):
-            kit.collect(book, f"task-{number:03d}")
+            name = f"task-{number:03d}"
+            result = f'{{"of": "{name}", "items": {[*range(200)]}}}'
+            book.save_bodies([kit.body(name, gzip.compress(result.encode(), mtime=0))])
+            state = book.tasks.states_of([name])[name]
+            assert book.settle([kit.settlement(name, state)]) == (name,)
         book.postpone([Postponement("task-050", 1, T0 + 9, 40602, "Task In Queue.", T0)])
         book.tasks.set_bands([("task-051", Band.URGENT, T0)])
         book.tasks.block(["task-052"], T0)
