@@ -22,6 +22,8 @@ CALLS = "connect,sendto,recvfrom,write,pwrite64,fsync,fdatasync,ftruncate,unlink
 TASKS = 3
 SAMPLE = 8
 ALL = bool(os.environ.get("READYD_ALL_KILLS"))
+PARTS = 6 if ALL else 1
+"""Each has a remote of its own, and they can be shared out among processes."""
 
 
 class Posting(Place):
@@ -58,29 +60,34 @@ def traced(place: Posting) -> list[str]:
     return lines_of(trace)
 
 
-def sample(points: int, core: tuple[int, int]) -> list[int]:
-    """All points, or some: half of them where the call itself is made."""
+def sample(points: int, core: tuple[int, int], part: int) -> list[int]:
+    """All points of a part, or some of all: half of them where the call itself is made."""
     if ALL:
-        return list(range(1, points + 1))
+        return list(range(part + 1, points + 1, PARTS))
     near = [core[0] + (core[1] - core[0]) * n // (SAMPLE // 2) for n in range(SAMPLE // 2)]
     far = [1 + (points - 1) * n // (SAMPLE // 2 - 1) for n in range(SAMPLE // 2)]
     return sorted(set(near) | set(far))
 
 
 @needs_strace
-def test_a_kill_at_any_system_call_posts_nothing_twice_and_forgets_nothing(place: Posting) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_kill_at_any_system_call_posts_nothing_twice_and_forgets_nothing(
+    place: Posting, part: int, record_property: Callable[..., None]
+) -> None:
     calls = traced(place)
     sent = next(n for n, line in enumerate(calls, 1) if "sendto" in line and "task_post" in line)
     assert len(calls) > 40, "posting does a lot"
     died = 0
-    points = points_of(calls)
-    for point in (points[number - 1] for number in sample(len(calls), (max(1, sent - 8), sent + 20))):
+    every = points_of(calls)
+    points = [every[number - 1] for number in sample(len(calls), (max(1, sent - 8), sent + 20), part)]
+    for point in points:
         place.plan()
         died += place.post(*killing(point)) != 0
         if place.states() != {"posted": TASKS}:
             assert place.post() == 0
         place.check(point)
-    assert died >= (len(calls) if ALL else SAMPLE) // 2, "the kills were kills"
+    record_property("figures", f"{len(points)} points, {died} kills: nothing twice, nothing forgotten")
+    assert died >= len(points) // 2, "the kills were kills"
 
 
 @needs_strace
@@ -97,11 +104,12 @@ def test_without_the_look_up_a_kill_in_the_middle_posts_twice(place: Posting) ->
     pytest.fail("no kill after the call was sent made the impatient poster send it again")
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_process_that_kills_itself_at_any_step_posts_nothing_twice_and_forgets_nothing(
-    place: Posting,
+    place: Posting, part: int
 ) -> None:
     """The same without strace, in coarser steps."""
-    steps = count(1) if ALL else iter([*range(25, 120, 30), 100_000])
+    steps = count(part + 1, PARTS) if ALL else iter([*range(25, 120, 30), 100_000])
     for point in steps:
         place.plan()
         died = place.post(point=point) != 0
