@@ -58,7 +58,7 @@ def live(book: Ledger, number: int) -> None:
 def post(book: Ledger, number: int, at: int) -> list[str]:
     tasks = [{"function": "serp/google/organic", "keyword": f"k{number}-{n}"} for n in range(2)]
     book.plan(tasks, f"batch {number}", now=at)
-    intents = book.intents.next("serp/google/organic", at, 100)
+    intents = book.intents.next("serp/google/organic", at, at, 100)
     assert len(intents) == 2
     tell("planned", [one.key for one in intents])
     call = book.intents.begin("serp/google/organic", intents, at)
