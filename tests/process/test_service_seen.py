@@ -155,6 +155,7 @@ def test_other_programs_read_the_ledger_while_the_daemon_works(
         "alerts",
         "intents",
         "post_calls",
+        "failed_deliveries",
     }
     assert set(said) == {*views, "task"}
     assert sum(int(line.split("|")[1]) for line in said["task"]) == TASKS
