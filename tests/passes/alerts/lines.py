@@ -120,7 +120,8 @@ def check(life: Any, watch: Watch, fault: Fault) -> None:
     """The lines are those that were expected, none came late, and never too many at a time."""
     lines, (texts, repeats) = said(life), expected(fault.name)
     check_repeats(lines, repeats)
-    assert [one.text for one in lines if not one.text.startswith("repeated")] == texts
+    told = [one.text for one in lines if not one.text.startswith("repeated")]
+    assert told == texts, "\n".join(told)
     assert most_in_an_hour(lines) <= MOST_AN_HOUR
     named = [one for one in lines if f"{watch.kind}/" in one.text]
     if watch.true_at is not None:
