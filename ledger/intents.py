@@ -7,7 +7,7 @@ lies in `intent`, by its key. Each verb is one short transaction, and none is op
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ledger import renaming
 from ledger.connection import Connection
@@ -19,6 +19,8 @@ from ledger.moves import Move, apply, remember
 from ledger.records import Outstanding, PrioritySource, Reason, State, Transition, Webhook
 from ledger.rows import MESSAGE_LENGTH, ids_json, storable
 from ledger.states import require
+
+_Told = TypeVar("_Told", Fate, Finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,14 @@ class IntentTable:
     ) -> None:
         """Write what a call's answer says; tasks of it without a fate stay in `posting`.
 
-        Fates of tasks that are no longer in `posting` change nothing: a list has shown them meanwhile.
+        Fates of tasks that are no longer in `posting` change nothing: a list has shown them meanwhile. Nor do those
+        that bring an id which another planned task has already: nobody can tell whose it is, so these are looked up.
 
         Raises:
             LedgerError: nothing of it was written.
         """
         with self._connection.writing() as database:
+            fates = _with_own_ids(database, fates)
             waiting = _waiting(database, [one.key for one in fates])
             live = [one for one in fates if one.key in waiting]
             for one in live:
@@ -152,7 +156,7 @@ class IntentTable:
         """Give tasks in `posting` the ids under which the remote shows them; return these ids."""
         with self._connection.writing() as database:
             waiting = _waiting(database, [one.key for one in findings])
-            live = {one.key: one for one in findings if one.key in waiting}
+            live = {one.key: one for one in _with_own_ids(database, findings) if one.key in waiting}
             for one in live.values():
                 fate = Fate(one.key, State.POSTED, Reason.FOUND, task_id=one.task_id, cost=one.cost)
                 _settle(database, waiting[one.key], fate, at, one.posted_at)
@@ -234,6 +238,16 @@ def _planned(key: str, at: int) -> Transition:
 def _waiting(database: LedgerDatabase, keys: Sequence[str]) -> dict[str, str]:
     """Map the keys of tasks in `posting` to the ids that these have."""
     return dict(database.rows(_WAITING, [ids_json(keys)]))
+
+
+def _with_own_ids(database: LedgerDatabase, told: Sequence[_Told]) -> list[_Told]:
+    """Leave out what gives a task an id that another planned task has; of several for one id, the first stays."""
+    found: dict[str, _Told] = {}
+    for one in told:
+        elsewhere = "select 1 from intent where task_id = ? and key <> ?"
+        if database.one(elsewhere, [one.task_id, one.key]) is None:
+            found.setdefault(one.task_id or one.key, one)
+    return list(found.values())
 
 
 def _settle(
