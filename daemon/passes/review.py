@@ -1,7 +1,7 @@
 """The review pass: bands, and what is worth a line. Reads the ledger and the remote's condition; asks nobody.
 
-An alert is written to the ledger before its line is logged: a crash in between repeats no line. The one that it swallows
-is in the ledger (`readyd alerts`), and is said with the next repeat.
+An alert is written to the ledger before its line is logged: a crash in between repeats no line. The one that it
+swallows is in the ledger (`readyd alerts`), and is said with the next repeat.
 """
 
 from collections.abc import Mapping, Sequence
