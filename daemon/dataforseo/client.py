@@ -21,7 +21,8 @@ from daemon.dataforseo.errors import NotSent, RequestRefused, TooLarge, Unreacha
 from daemon.dataforseo.failures import FailuresAnswer
 from daemon.dataforseo.inflate import pack
 from daemon.dataforseo.lanes import Lanes
-from daemon.dataforseo.posted import PAGE_ROWS, PostedAnswer, page_request, read_posted_page
+from daemon.dataforseo.pages import PAGE_ROWS
+from daemon.dataforseo.posted import PostedAnswer, page_request, read_posted_page
 from daemon.dataforseo.posting import PostingAnswer, path_of, read_posting
 from daemon.dataforseo.received import Received, clock_of, understood
 from daemon.dataforseo.refusals import by_code
@@ -177,7 +178,7 @@ class Client:
         since: int | None = None,
         *,
         offset: int = 0,
-        limit: int = failures.PAGE_ROWS,
+        limit: int = PAGE_ROWS,
     ) -> FailuresAnswer:
         """Ask for one page of an API's failed deliveries of one kind since an instant (ms UTC), from a row on.
 

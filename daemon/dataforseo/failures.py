@@ -7,7 +7,6 @@ this file: of each only the host is kept, and an answer loses whatever it repeat
 
 import html
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +14,12 @@ from msgspec import Raw, Struct
 
 from daemon.dataforseo import shapes
 from daemon.dataforseo.catalogue import is_task_id
-from daemon.dataforseo.codes import OK
-from daemon.dataforseo.errors import Garbled
 from daemon.dataforseo.masking import host_of, masked
-from daemon.dataforseo.posted import written
+from daemon.dataforseo.pages import read_page, written
 from daemon.dataforseo.rows import parse_date
-from daemon.dataforseo.shapes import Call
 from daemon.dataforseo.wire import few
 from ledger.failure_records import DeliveryFailure
 from ledger.records import Webhook
-
-PAGE_ROWS = 1000
-"""docs errors: the most rows of one answer."""
 
 FUNCTIONS = {Webhook.PINGBACK: "pingback_url", Webhook.POSTBACK: "postback_url"}
 """docs errors: values of `filtered_function`."""
@@ -35,7 +28,6 @@ EXCERPT = 120
 LONGEST_S = 3_600.0
 """No receiver takes longer; docs: after 10 s the connection is dropped."""
 
-_CALL = "errors"
 _READ_MOST = 2_000
 _LONGEST_SECRET = 500
 _INVISIBLE = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL)
@@ -79,34 +71,10 @@ def read_failures(body: bytes, api: str) -> FailuresAnswer:
     Raises:
         Garbled: this is no answer of errors, so it says nothing about any task.
     """
-    about = f"The answer of /v3/{api}/{_CALL}"
-    call = shapes.read_call(body, about)
-    code, message = call.status()
-    if not call.elements and (code in (None, OK) or call.odd):
-        raise Garbled(f"{about} holds no page (code {code}); it is asked again later", code)
-    if code == OK:
-        _check(call, about)
-    raws = [raw for element in call.elements for raw in _rows_of(element.result, about)]
+    page = read_page(body, api, "errors")
     problems: list[str] = []
-    rows = [row for raw in raws if (row := _read(raw, problems)) is not None]
-    return FailuresAnswer(code, message, tuple(rows), len(raws), few(problems))
-
-
-def _rows_of(result: Raw, about: str) -> Sequence[Raw]:
-    if shapes.is_null(result):
-        return []
-    entries = shapes.items(result)
-    if entries is None:
-        raise Garbled(f"{about} has a `result` that is no list; it is asked again later")
-    return [entry for entry in entries if not shapes.is_null(entry)]
-
-
-def _check(call: Call, about: str) -> None:
-    """Refuse the page of another call: it may hold rows with ids as well."""
-    for element in call.elements:
-        if element.segments and element.segments[-1] != _CALL:
-            path = "/".join(element.segments)
-            raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
+    rows = [row for raw in page.rows if (row := _read(raw, problems)) is not None]
+    return FailuresAnswer(page.code, page.message, tuple(rows), len(page.rows), few(problems))
 
 
 def _read(raw: Raw, problems: list[str]) -> DeliveryFailure | None:

@@ -6,26 +6,19 @@ any offset.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Raw, Struct
 
 from daemon.dataforseo import shapes
 from daemon.dataforseo.catalogue import VARIANTS, is_task_id
-from daemon.dataforseo.codes import OK, Kind, kind_of
-from daemon.dataforseo.errors import Garbled
+from daemon.dataforseo.codes import Kind, kind_of
+from daemon.dataforseo.pages import read_page, written
 from daemon.dataforseo.rows import parse_date
-from daemon.dataforseo.shapes import Call
 from daemon.dataforseo.wire import few
 from ledger.keys import split_tag
 
-PAGE_ROWS = 1000
-"""docs id_list: the most rows of one answer."""
-
-_CALL = "id_list"
 _TASK_POST = re.compile(r"(?:https?://[^/\s]+)?/?v3/([a-z0-9_]+(?:/[a-z0-9_]+)*)/task_post/?")
 _PENDING_WORDS = ("task in queue", "task handed", "task created")
 
@@ -91,37 +84,10 @@ def read_posted_page(body: bytes, api: str) -> PostedAnswer:
     Raises:
         Garbled: this is no answer of id_list, so it says nothing about any task.
     """
-    about = f"The answer of /v3/{api}/{_CALL}"
-    call = shapes.read_call(body, about)
-    code, message = call.status()
-    if not call.elements and (code in (None, OK) or call.odd):
-        raise Garbled(f"{about} holds no page (code {code}); it is asked again later", code)
-    raws = [raw for element in call.elements for raw in _rows_of(element.result, about)]
-    if code == OK:
-        _check(call, len(raws), about)
+    page = read_page(body, api, "id_list")
     problems: list[str] = []
-    rows = [row for raw in raws if (row := _read(raw, problems)) is not None]
-    return PostedAnswer(code, message, tuple(rows), len(raws), few(problems))
-
-
-def _rows_of(result: Raw, about: str) -> Sequence[Raw]:
-    if shapes.is_null(result):
-        return []
-    entries = shapes.items(result)
-    if entries is None:
-        raise Garbled(f"{about} has a `result` that is no list; it is asked again later")
-    return [entry for entry in entries if not shapes.is_null(entry)]
-
-
-def _check(call: Call, rows: int, about: str) -> None:
-    """Refuse the page of another call, and one that announces rows and holds none."""
-    for element in call.elements:
-        if element.segments and element.segments[-1] != _CALL:
-            path = "/".join(element.segments)
-            raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
-    counts = [shapes.number(shapes.value(element.result_count)) or 0 for element in call.elements]
-    if not rows and sum(counts) > 0:
-        raise Garbled(f"{about} announces {sum(counts):.0f} rows and holds none; it is asked again later")
+    rows = [row for raw in page.rows if (row := _read(raw, problems)) is not None]
+    return PostedAnswer(page.code, page.message, tuple(rows), len(page.rows), few(problems))
 
 
 def _read(raw: Raw, problems: list[str]) -> PostedRow | None:
@@ -185,8 +151,3 @@ def _metadata(raw: Raw) -> dict[str, Any]:
         "postback": bool(found.get("postback_url")),
         "variant": variant if variant in VARIANTS else None,
     }
-
-
-def written(at: int) -> str:
-    """Write an instant as every example of the docs does (their text asks for hyphens in the time)."""
-    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S +00:00")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from daemon.dataforseo.errors import AccountRefused, RemoteError, Throttled, Unreachable
-from daemon.dataforseo.posted import PAGE_ROWS, PostedAnswer, PostedRow
+from daemon.dataforseo.pages import PAGE_ROWS
+from daemon.dataforseo.posted import PostedAnswer, PostedRow
 from daemon.passes import newcomers, ruling
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
