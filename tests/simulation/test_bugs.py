@@ -3,6 +3,8 @@
 Each runs in a process of its own, with the bug in its code. All of them from the first world on: `make simulate-bugs`.
 """
 
+import sys
+
 import pytest
 
 from tests.simulation.bugs import Bug, LostPlaceError, change, plant
@@ -23,7 +25,8 @@ def test_a_planted_bug_is_found_in_its_world(planted: Bug) -> None:
     assert "bugs:" not in found, "the code still runs, and is wrong"
 
 
-def test_a_bug_that_lost_its_place_is_said_and_not_skipped() -> None:
+def test_a_bug_that_lost_its_place_is_said_and_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "daemon.demo_records", raising=False)  # other tests may have imported it
     lost = Bug("lost", 1, (change("daemon.demo_records", "-words that are not there\n+others\n"),))
     with pytest.raises(LostPlaceError, match="holds 0 times"):
         plant(lost)
