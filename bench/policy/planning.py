@@ -8,7 +8,7 @@ from bench.policy import workload
 from bench.policy.readyd import PASS_MS
 from bench.policy.workload import START, Workload
 from daemon.policy.backlog import Backlog
-from daemon.policy.priority import SPARE, Ranked
+from daemon.policy.priority import Ranked
 from daemon.policy.rules import DAY_MS
 
 PASSES = 30
@@ -39,7 +39,7 @@ def cost(kind: str, size: int, rate: int, passes: int = PASSES) -> Cost:
     spent = []
     for number in range(passes):
         began = perf_counter()
-        backlog.take(rate * PASS_MS // 60_000, START + number * PASS_MS, rate / 60_000, SPARE)
+        backlog.take(rate * PASS_MS // 60_000, START + number * PASS_MS, rate / 60_000)
         spent.append((perf_counter() - began) * 1000)
     return Cost(kind, size, rate, fill_ms, spent[0], statistics.median(spent), max(spent))
 

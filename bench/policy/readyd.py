@@ -20,7 +20,7 @@ from daemon.policy.answers import Answer, AnswerKind
 from daemon.policy.backlog import Backlog
 from daemon.policy.budget import Limit, Limiter
 from daemon.policy.listing import Scope
-from daemon.policy.priority import SPARE, Ranked
+from daemon.policy.priority import Ranked
 from daemon.policy.rules import Rules
 from ledger.records import Candidate, Look, Postponement, State
 
@@ -171,7 +171,7 @@ class Readyd:
             if (candidate := self._tasks[task]) is not None:
                 self._backlog.put(self._ranked(candidate))
         rate = self._limiter.rate_per_ms(now, LANES)
-        taken = self._backlog.take(int(rate * PASS_MS) + 1, now, rate, SPARE)
+        taken = self._backlog.take(int(rate * PASS_MS) + 1, now, rate)
         self._line = deque(int(one.id) for one in taken)
         self._stale_at = now + PASS_MS
 

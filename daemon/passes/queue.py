@@ -12,7 +12,7 @@ from daemon.passes.keeper import Keeper
 from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
 from daemon.policy.agenda import Agenda
-from daemon.policy.priority import SPARE, Ranked
+from daemon.policy.priority import Ranked
 from ledger.records import Candidate
 
 FRESH_MS = 10_000
@@ -133,7 +133,7 @@ class Queue:
         self._keeper.step(self._handed, walk=self.filling and not len(self._agenda.backlog))
         count = min(MOST, int(rate_per_ms * FRESH_MS) + 1)
         self._rows.clear()
-        self._line = deque(self._agenda.backlog.choose(count, tools.now(), rate_per_ms, SPARE))
+        self._line = deque(self._agenda.backlog.choose(count, tools.now(), rate_per_ms))
         done = tools.ticks()
         self._rested_at = done + DUTY * (done - began)
         fresh_ms = TROUBLED_MS if tools.remote.failures else FRESH_MS

@@ -102,14 +102,14 @@ class Backlog:
         if not level.timely and not level.past:
             del self._levels[importance]
 
-    def take(self, count: int, now: int, rate_per_ms: float, spare: float = 0.0) -> list[Ranked]:
+    def take(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         """Choose the next `count` tasks in the order they should be served at that rate, and remove them."""
-        line = self.choose(count, now, rate_per_ms, spare)
+        line = self.choose(count, now, rate_per_ms)
         for one in line:
             self.drop(one.id)
         return line
 
-    def choose(self, count: int, now: int, rate_per_ms: float, spare: float = 0.0) -> list[Ranked]:
+    def choose(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         """Choose the next `count` tasks in the order they should be served at that rate; they go on waiting."""
         if count <= 0:
             return []
@@ -118,7 +118,7 @@ class Backlog:
             return line
         for one in line:  # no other is in danger, so the rest is chosen as if these were gone
             self.drop(one.id)
-        others = self._by_visibility(count - len(line), now, rate_per_ms, spare)
+        others = self._by_visibility(count - len(line), now, rate_per_ms)
         for one in line:
             self.put(one)
         return line + others
@@ -130,10 +130,10 @@ class Backlog:
         soon = itertools.takewhile(lambda key: key[0] <= safe_from, coming)
         return [self._ranked(task_id) for _, task_id in islice(soon, count)]
 
-    def _by_visibility(self, count: int, now: int, rate_per_ms: float, spare: float) -> list[Ranked]:
+    def _by_visibility(self, count: int, now: int, rate_per_ms: float) -> list[Ranked]:
         self._sort_out_past(now)
         levels = [level for _, level in sorted(self._levels.items(), reverse=True)]
-        shared, rate_per_ms = self._shares(levels, count, now, rate_per_ms, spare)
+        shared = self._shares(levels, count, now, rate_per_ms)
         pairs = list(zip(levels, shared, strict=True))
         chosen = [one for level, share in pairs for one in self._of_share(level.timely, share)]
         line = priority.arrange(chosen, now, rate_per_ms)
@@ -144,25 +144,17 @@ class Backlog:
             line += islice(past, count - len(line))
         return line
 
-    def _shares(
-        self, levels: list[_Level], count: int, now: int, rate_per_ms: float, spare: float
-    ) -> tuple[list[Share], float]:
-        """Share the next places, and say at which rate; with something to spare where nobody is late in any case.
-
-        Stretches are narrowed only as far as, and only when, somebody's time is short.
-        """
+    def _shares(self, levels: list[_Level], count: int, now: int, rate_per_ms: float) -> list[Share]:
+        """Share the next places; narrow the stretches only as far as, and only when, somebody's time is short."""
         lines = [level.timely for level in levels]
-        careful = rate_per_ms * (1 - spare)
         timely = len(self._tasks) - len(self._past)
-        groups = [_groups(line, timely, now, careful) for line in lines]
+        groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
         if not shares.all_make_it(groups) and rate_per_ms > 0:
             widest = len(lines) * timely / self._fine / rate_per_ms if timely > self._fine else 0.0
             for line in lines:
                 line.narrow(now, widest, now + int(timely / rate_per_ms), 4 * self._fine)
-            groups = [_groups(line, timely, now, careful) for line in lines]
-        exact = [_groups(line, timely, now, rate_per_ms) for line in lines] if spare else groups
-        shared = shares.of(groups, exact, count)
-        return shared, rate_per_ms if any(share.hopeless for share in shared) else careful
+            groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
+        return shares.of(groups, count)
 
     def _of_share(self, line: Stretches, share: Share) -> Iterator[Ranked]:
         """Go through the tasks of a share in order of their deadlines.

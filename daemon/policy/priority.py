@@ -10,7 +10,6 @@ Filling the positions of that set from the last to the first with the least impo
 (Lawler's rule) then serves the important as early as the deadlines of the others allow.
 """
 
-import bisect
 import heapq
 import math
 from collections.abc import Sequence
@@ -21,10 +20,6 @@ from daemon.policy.rules import HOUR_MS
 DELETION_MARGIN_MS = HOUR_MS
 """A result counts as in danger when it is deleted sooner than this after everything that waits now could be home: rates
 fall, more tasks arrive, and a result that is deleted cannot be brought back."""
-
-SPARE = 0.02
-"""So much of an estimated rate should not be planned with while everybody can be on time without it: of what is served
-at the last moment, some would be late when the rate turns out lower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +32,13 @@ class Ranked:
     retention_at: int  # the result is deleted then
 
 
-def order(candidates: Sequence[Ranked], now: int, rate_per_ms: float, spare: float = 0.0) -> list[Ranked]:
-    """Order tasks for collecting at `rate_per_ms` GETs a millisecond; stable, total, the same for any input order.
-
-    As long as everybody can be on time without it, the part `spare` of the rate is not planned with.
-    """
+def order(candidates: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
+    """Order tasks for collecting at `rate_per_ms` GETs a millisecond; stable, total, the same for any input order."""
     safe_from = through_at(len(candidates), now, rate_per_ms)
     endangered = [one for one in candidates if now < one.retention_at <= safe_from]
     others = [one for one in candidates if not now < one.retention_at <= safe_from]
     endangered.sort(key=lambda one: (one.retention_at, one.id))
-    return endangered + _by_visibility(others, now, rate_per_ms, spare)
+    return endangered + _by_visibility(others, now, rate_per_ms)
 
 
 def through_at(tasks: int, now: int, rate_per_ms: float) -> float:
@@ -57,15 +49,12 @@ def through_at(tasks: int, now: int, rate_per_ms: float) -> float:
     return now + tasks / rate_per_ms + DELETION_MARGIN_MS if rate_per_ms > 0 else math.inf
 
 
-def _by_visibility(tasks: Sequence[Ranked], now: int, rate_per_ms: float, spare: float) -> list[Ranked]:
+def _by_visibility(tasks: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
     live = sorted((one for one in tasks if one.deadline_at > now), key=_importance)
     past = sorted((one for one in tasks if one.deadline_at <= now), key=leisure)
-    careful = rate_per_ms * (1 - spare)
-    if _all_make_it(live, now, careful):
+    if _all_make_it(live, now, rate_per_ms):
         return live + past
     chosen = _choose(live, _slots(live, now, rate_per_ms))
-    if len(chosen) == len(live):  # otherwise somebody is late in any case: nothing to spare
-        rate_per_ms = careful
     dropped = sorted((one for one in live if one.id not in chosen), key=leisure)
     return arrange([one for one in live if one.id in chosen], now, rate_per_ms) + dropped + past
 
@@ -82,12 +71,6 @@ def leisure(one: Ranked) -> tuple[int, int, str]:
 def _slots(tasks: Sequence[Ranked], now: int, rate_per_ms: float) -> dict[str, int]:
     """Say for each task in how many slots from now it must be served at the latest."""
     return {one.id: int((one.deadline_at - now) * rate_per_ms) for one in tasks}
-
-
-def _eased(slots: dict[str, int]) -> dict[str, int]:
-    """Move slots that come too soon for all who are due by then, just so far that these fit."""
-    due = sorted(slots.values())
-    return {task_id: max(slot, bisect.bisect_right(due, slot)) for task_id, slot in slots.items()}
 
 
 def _all_make_it(ordered: Sequence[Ranked], now: int, rate_per_ms: float) -> bool:
@@ -121,11 +104,11 @@ def _choose(ordered: Sequence[Ranked], slots: dict[str, int]) -> frozenset[str]:
 
 
 def arrange(chosen: Sequence[Ranked], now: int, rate_per_ms: float) -> list[Ranked]:
-    """Order tasks that can all be on time, or nearly: the important as early as the deadlines of the others allow.
+    """Order tasks that can all be on time: the important as early as the deadlines of the others allow.
 
     Positions are filled from the last to the first with the least important task that may stand there.
     """
-    slots = _eased(_slots(chosen, now, rate_per_ms))
+    slots = _slots(chosen, now, rate_per_ms)
     by_slot = sorted(chosen, key=lambda one: slots[one.id])
     waiting: list[tuple[int, int, int, Ranked]] = []
     line: list[Ranked] = []

@@ -9,7 +9,6 @@ forwards: what it leaves for the first K places is the most important set that k
 
 import heapq
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,27 +24,14 @@ class Share:
     first: int  # so many of the others, in order of their deadlines, are among the next to be served
 
 
-def of(careful: Sequence[Sequence[Group]], levels: Sequence[Sequence[Group]], count: int) -> list[Share]:
-    """Share the next `count` places among levels; the most important first, each in order of its slots.
-
-    `careful` has the same tasks, due sooner: by those slots they are served while nobody is late in any case.
-    """
-    if all_make_it(careful):
+def of(levels: Sequence[Sequence[Group]], count: int) -> list[Share]:
+    """Share the next `count` places among levels; the most important first, each in order of its slots."""
+    if all_make_it(levels):
         hopeless = [0] * len(levels)
         return _share(_by_importance([_total(level) for level in levels], count), hopeless)
     hopeless = _hopeless(levels)
     able = sum(_total(level) for level in levels) - sum(hopeless)
-    slots = levels if any(hopeless) else _eased(careful)
-    return _share(_first(slots, hopeless, min(count, able)), hopeless)
-
-
-def _eased(levels: Sequence[Sequence[Group]]) -> list[list[Group]]:
-    """Move slots that come too soon for all who are due by then, just so far that these fit."""
-    due: Counter[int] = Counter()
-    for slot, tasks in itertools.chain.from_iterable(levels):
-        due[slot] += tasks
-    served = dict(zip(sorted(due), itertools.accumulate(due[slot] for slot in sorted(due)), strict=True))
-    return [[(max(slot, served[slot]), tasks) for slot, tasks in level] for level in levels]
+    return _share(_first(levels, hopeless, min(count, able)), hopeless)
 
 
 def _share(first: Sequence[int], hopeless: Sequence[int]) -> list[Share]:

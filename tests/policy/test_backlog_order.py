@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.policy.backlog import AT_ONCE, Backlog
-from daemon.policy.priority import DELETION_MARGIN_MS, SPARE, Ranked, order
+from daemon.policy.priority import DELETION_MARGIN_MS, Ranked, order
 from daemon.policy.stretches import NEAR
 
 NOW = 1_000_000_000
@@ -78,14 +78,13 @@ def served(backlog: Backlog, count: int, rate: float = RATE) -> list[Ranked]:
     CROWDED | ANY_MS | PERISHABLE | JUST_IN_TIME,
     st.integers(0, 30),
     st.sampled_from([RATE, RATE / 3, RATE * 2.5, 1e-9, 0.0, 10.0]),
-    st.sampled_from([0.0, SPARE, 0.4]),
 )
 def test_what_is_taken_is_what_the_exact_order_puts_first(
-    tasks: list[Ranked], count: int, rate: float, spare: float
+    tasks: list[Ranked], count: int, rate: float
 ) -> None:
-    exact = order(tasks, NOW, rate, spare)
+    exact = order(tasks, NOW, rate)
     backlog = filled(tasks)
-    assert names(backlog.take(count, NOW, rate, spare)) == names(exact[:count])
+    assert names(backlog.take(count, NOW, rate)) == names(exact[:count])
     assert {one.id for one in exact[count:]} == {one.id for one in tasks if one.id in backlog}
 
 

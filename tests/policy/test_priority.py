@@ -64,19 +64,6 @@ def test_a_plain_task_due_now_goes_before_important_ones_that_can_wait() -> None
     assert [one.id for one in order(tasks, NOW, RATE)][:2] == ["important0", "plain"]
 
 
-def test_what_is_spared_lets_a_plain_task_go_before_its_last_moment_while_nobody_is_late_for_it() -> None:
-    tasks = [*(ranked(f"important{n}", 5, 1000) for n in range(9)), ranked("plain", 1, 10)]
-    assert [one.id for one in order(tasks, NOW, RATE)].index("plain") == 9
-    assert [one.id for one in order(tasks, NOW, RATE, 0.1)].index("plain") == 8
-
-
-def test_nothing_is_spared_when_somebody_would_be_late_for_it() -> None:
-    tasks = [*(ranked(f"important{n}", 5, 9) for n in range(9)), ranked("plain", 1, 1000)]
-    late = [*tasks, ranked("hopeless", 1, 0)]
-    for crowd in (tasks, late):
-        assert order(crowd, NOW, RATE, 0.1) == order(crowd, NOW, RATE), "nine have nine seconds"
-
-
 def test_tasks_already_past_go_last_because_they_are_safe_by_id() -> None:
     tasks = [ranked("past", 9, -1), ranked("fresh", 1, 1000)]
     assert [one.id for one in order(tasks, NOW, RATE)] == ["fresh", "past"]
