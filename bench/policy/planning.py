@@ -21,7 +21,7 @@ class Cost:
     kind: str
     size: int
     rate: int
-    fill_ms: float  # putting every task in, once
+    fill_ms: float  # making every task and putting it in, once
     first_ms: float
     median_ms: float
     worst_ms: float
@@ -30,11 +30,12 @@ class Cost:
 def cost(kind: str, size: int, rate: int, passes: int = PASSES) -> Cost:
     """Measure passes, each of which takes what ten seconds can serve, ten seconds after the one before."""
     work = workload.make(kind, size)
-    tasks = [_ranked(work, task) for task in range(size)]
     backlog = Backlog()
     began = perf_counter()
-    for one in tasks:
-        backlog.put(one)
+    for task in range(
+        size
+    ):  # no list of them: the daemon keeps none, and the collector would go through it meanwhile
+        backlog.put(_ranked(work, task))
     fill_ms = (perf_counter() - began) * 1000
     spent = []
     for number in range(passes):

@@ -151,9 +151,10 @@ class Backlog:
         groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
         if not shares.all_make_it(groups) and rate_per_ms > 0:
             widest = len(lines) * timely / self._fine / rate_per_ms if timely > self._fine else 0.0
-            for line in lines:
-                line.narrow(now, widest, now + int(timely / rate_per_ms), 4 * self._fine)
-            groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
+            until = now + int(timely / rate_per_ms)
+            narrowed = [line.narrow(now, widest, until, 4 * self._fine) for line in lines]
+            if any(narrowed):
+                groups = [_groups(line, timely, now, rate_per_ms) for line in lines]
         return shares.of(groups, count)
 
     def _of_share(self, line: Stretches, share: Share) -> Iterator[Ranked]:
@@ -210,7 +211,8 @@ def _groups(line: Stretches, tasks: int, now: int, rate_per_ms: float) -> list[G
     groups = []
     left = len(line)
     for stretch in line.stretches:
-        slot = max(0, int((stretch[0][0] - now) * rate_per_ms))
+        first = stretch[0][0]
+        slot = int((first - now) * rate_per_ms) if first > now else 0
         if slot >= tasks:
             break
         groups.append((slot, len(stretch)))

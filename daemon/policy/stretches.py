@@ -80,14 +80,20 @@ class Stretches:
         before = sum(len(stretch) for stretch in self.stretches[:at])
         return before + bisect_left(self.stretches[at], (instant, ""))
 
-    def narrow(self, now: int, widest: float, until: int, most: int) -> None:
-        """Cut stretches that begin before `until` and are too wide, and join narrow ones where there are too many."""
-        if len(self.stretches) > most:
+    def narrow(self, now: int, widest: float, until: int, most: int) -> bool:
+        """Cut stretches that begin before `until` and are too wide, and join narrow ones where there are too many.
+
+        Say whether that changed anything.
+        """
+        changed = len(self.stretches) > most
+        if changed:
             self._join(now, widest)
         for at in range(bisect_left(self._firsts, (until, "")) - 1, -1, -1):
             stretch = self.stretches[at]
             if stretch[-1][0] > _limit(stretch[0][0], now, widest):
                 self._replace(at, at + 1, _cut(stretch, now, widest))
+                changed = True
+        return changed
 
     def _join(self, now: int, widest: float) -> None:
         joined: list[list[Key]] = []
