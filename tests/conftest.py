@@ -25,6 +25,11 @@ def restored_logs() -> Iterator[None]:
     warnings.showwarning = show
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long stories: a minute's test that starts last is a minute in which one core has nothing to do."""
+    items.sort(key=lambda item: "tests/passes/" not in item.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how much the long tests did: what was found is in their assertions."""
     for report in terminalreporter.stats.get("passed", []):

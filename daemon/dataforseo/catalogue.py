@@ -74,10 +74,7 @@ class Listing:
 
 def usual_variant(function: str) -> str:
     """Name the variant that is fetched unless somebody wishes another; `advanced` where nothing is known."""
-    known = FUNCTIONS.get(function)
-    if known is None:
-        return "advanced"
-    return next(variant for variant in VARIANTS if variant in known.variants)
+    return _USUAL.get(function, "advanced")
 
 
 def retention_ms(variant: str) -> int:
@@ -162,6 +159,8 @@ _GROUPS: list[dict[str, Any]] = _DATA["group"]
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({one.name: one for one in _functions(_GROUPS)})
 """Every documented function with a Standard queue, by name."""
+
+_USUAL = {name: next(one for one in VARIANTS if one in known.variants) for name, known in FUNCTIONS.items()}
 
 LISTINGS: Mapping[str, Listing] = MappingProxyType({one.path: one for one in _listings(_GROUPS, FUNCTIONS)})
 """Every documented Tasks Ready list, by path: the type lists, then the umbrellas."""

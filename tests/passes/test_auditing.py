@@ -12,6 +12,7 @@ from daemon.simulator.courier import Courier
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import Options
 from ledger.records import State
+from tests.passes.ticks import coarse
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -86,7 +87,11 @@ def test_a_task_behind_two_full_windows_is_found_and_comes_before_anything_less_
     live(story, rules=rules, general_limit=60)
 
 
-def test_after_an_outage_of_days_everything_done_is_known_within_minutes(live: Live) -> None:
+def test_after_an_outage_of_days_everything_done_is_known_within_minutes(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse(monkeypatch)
+
     async def story(life: Any) -> None:
         life.start()
         life.post(count=30)

@@ -19,6 +19,7 @@ from daemon.web.server import Front
 from ledger.database import LedgerDatabase
 from ledger.records import State
 from ledger.trouble import sqlite
+from tests.passes.ticks import coarse
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -125,7 +126,11 @@ def test_with_verify_a_get_brings_what_a_postback_announced(live: Live) -> None:
     live(story)
 
 
-def test_every_webhook_of_a_week_dropped_loses_nothing_and_is_only_later(live: Live) -> None:
+def test_every_webhook_of_a_week_dropped_loses_nothing_and_is_only_later(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse(monkeypatch)
+
     async def story(life: Any) -> None:
         async with receiving(life) as way:
             way.open = False

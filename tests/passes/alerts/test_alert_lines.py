@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from daemon import service
 from tests.passes.alerts import lines, own_faults, remote_faults
 from tests.passes.alerts.lines import Fault, Watch
+from tests.passes.ticks import coarse
 
 Live = Callable[..., Any]
 FAULTS = (*remote_faults.FAULTS, *own_faults.FAULTS)
@@ -26,9 +26,3 @@ def test_a_fault_says_what_it_is_in_time_and_in_few_lines(
 
     life = live(story, **fault.world)
     lines.check(life, watch, fault)
-
-
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wake every pass once a minute at most: days cost a tenth, and alerts are reviewed as ever."""
-    monkeypatch.setattr(service, "TICKS", {name: max(60, seconds) for name, seconds in service.TICKS.items()})
-    monkeypatch.setattr(service, "TICK_S", 60)

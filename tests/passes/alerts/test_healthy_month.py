@@ -12,7 +12,7 @@ import pytest
 from daemon.simulator.faults import Faults
 from ledger.records import State
 from tests.passes.alerts.lines import DAY, HOUR, MINUTE, said
-from tests.passes.alerts.test_alert_lines import coarse
+from tests.passes.ticks import coarse
 
 FUNCTIONS = (
     "serp/google/organic",
