@@ -44,7 +44,6 @@ from daemon.ticks import Every
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
 from ledger.store import Ledger
-from ledger.times import as_text
 
 TICK_S = 5
 REVIEW_S = 60
@@ -76,9 +75,6 @@ EX_UNAVAILABLE = 69
 
 ONCE_EARLY_MS = 60_000
 """A cron job's minute jitters: what falls due within the next one is asked now."""
-
-CLOCK_STEP_S = 5
-"""A wall clock that moved this much against the monotonic one was set, not drifting."""
 
 
 @dataclass(slots=True)
@@ -160,6 +156,7 @@ class Service:
 
     async def run(self) -> None:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
+        clock_step.at_start(self.tools)
         self._start_ticks()
         self._begin_targets()
         loops = [asyncio.create_task(loop.forever(self.stop, self.tools)) for loop in self._loops.values()]
@@ -176,6 +173,7 @@ class Service:
     async def run_once(self) -> int:
         """Ask what is due, fetch what can be fetched, review, and return the exit code (for cron)."""
         try:
+            clock_step.at_start(self.tools)
             self._begin_targets()
             await account.ask(self.tools)
             await self._finder.run()
@@ -316,12 +314,11 @@ class Service:
         offset_s = self.tools.now() / 1000 - self.tools.clock.monotonic()
         moved_s = 0.0 if self._offset_s is None else offset_s - self._offset_s
         self._offset_s = offset_s
-        if abs(moved_s) > CLOCK_STEP_S:
+        if abs(moved_s) > clock_step.STEP_S:
             self._stepped(moved_s)
 
     def _stepped(self, moved_s: float) -> None:
         """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
-        self.tools.log.warning("clock.stepped", seconds=round(moved_s), now=as_text(self.tools.now()))
         self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
         for name, seconds in TICKS.items():
             # A new trigger: the old one would not fire before the instant at which it was made.
@@ -329,10 +326,7 @@ class Service:
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()
-        try:
-            clock_step.run(self.tools, round(moved_s * 1000))
-        except LedgerError as error:
-            self.tools.ledger_failed(error, "clock")
+        clock_step.run(self.tools, round(moved_s * 1000))
         self.collector.recheck()
 
     async def _end(self, loops: list[asyncio.Task[None]]) -> None:

@@ -62,6 +62,19 @@ def postpone(database: LedgerDatabase, postponements: Sequence[Postponement]) ->
     )
 
 
+def move_tries(database: LedgerDatabase, by_ms: int) -> int:
+    """Move every "not before" by so much, because somebody has set the clock; return how many there were."""
+    waiting = "where next_try_at is not null"
+    return (
+        database.change(
+            f"update task set next_try_at = next_try_at + ? {waiting} and state in ('planned', 'posted', 'ready')",
+            [by_ms],
+        )
+        + database.change(f"update handover set next_try_at = next_try_at + ? {waiting}", [by_ms])
+        + database.change(f"update target set next_try_at = next_try_at + ? {waiting}", [by_ms])
+    )
+
+
 def _to_ready(one: Settlement) -> Move:
     values = (one.done_at, one.done_at, one.done_at)
     return Move(one.task_id, one.expected, State.READY, Reason.ANSWERED, one.done_at, values)

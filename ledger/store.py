@@ -258,6 +258,17 @@ class Ledger:
         with self._connection.writing() as database:
             settling.postpone(database, postponements)
 
+    def newest_at(self) -> int | None:
+        """Return when the newest call of a list or the newest move of a task was made, by the clock as it was then."""
+        with self._connection.reading() as database:
+            found = database.rows(_NEWEST)
+        return max((at for (at,) in found), default=None)
+
+    def move_tries(self, by_ms: int) -> int:
+        """Move when to ask, post or hand over again, as somebody has set the clock; return how many there were."""
+        with self._connection.writing() as database:
+            return settling.move_tries(database, by_ms)
+
     def walk(self) -> Walk:
         """Begin to go through all outstanding tasks, page by page."""
         return Walk(self._connection)
@@ -276,5 +287,10 @@ class Ledger:
             database.execute_sql("pragma optimize")
             database.execute_sql("pragma wal_checkpoint(passive)")
 
+
+_NEWEST = """
+    select at from (select asked_at as at from poll order by id desc limit 1)
+    union all select at from (select at from transition order by id desc limit 1)
+"""
 
 _RECORDED_AT = "select task.id, recorded_at from json_each(?) cross join task on task.id = json_each.value"

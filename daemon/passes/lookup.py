@@ -68,21 +68,22 @@ class Finder:
 
     def _begun(self, api: str, calls: Sequence[Unknown]) -> Read | None:
         tools, now, rules = self.tools, self.tools.now(), self.tools.rules
-        begun_at = [one.begun_at for one in calls]
-        since, until = lookup.period(begun_at, now, rules, witnesses=True)
-        # A call of the last minutes may not be in a list that lags; one at the edge, by clocks that differ, outside.
-        missing = tools.ledger.intents.witnesses(
-            api, since + rules.lookup_skew_ms, until - rules.lookup_grace_ms
-        )
-        if not missing:
-            since, until = lookup.period(begun_at, now, rules, witnesses=False)
-        if not lookup.within_reach(since, now, rules):
-            self._void(api, "it was sent longer ago than id_list tells the tags of")
-            return None
-        ids = frozenset(one.call_id for one in calls)
-        read = Read(api, since, until, ids, tools.ticks(), missing=frozenset(missing))
-        self._reads[api] = read
-        return read
+        for witnesses in (True, False):
+            near = lookup.within_reach([one.begun_at for one in calls], now, rules, witnesses=witnesses)
+            if not near:
+                break
+            since, until = lookup.period(near, now, rules, witnesses=witnesses)
+            # A call of the last minutes may not be in a list that lags; one at the edge may be outside by their clock.
+            missing = tools.ledger.intents.witnesses(
+                api, since + rules.lookup_skew_ms, until - rules.lookup_grace_ms
+            )
+            if missing or not witnesses:
+                ids = frozenset(one.call_id for one in calls if one.begun_at in near)
+                read = Read(api, since, until, ids, tools.ticks(), missing=frozenset(missing))
+                self._reads[api] = read
+                return read
+        self._void(api, "it was sent longer ago than id_list tells the tags of")
+        return None
 
     async def _ask(self, read: Read) -> bool:
         """Ask the next page of a read; return whether it goes on."""

@@ -12,12 +12,16 @@ def interval_of(task: Candidate, clear_at: int | None, rules: Rules) -> tuple[in
     """Bound the completion instant: `(earliest, latest)`, latest None while there is no sign of it.
 
     `clear_at` is the last unsaturated answer of a listing that covers the function. A task that it did not show
-    was not done then, give or take the list's lag; that says nothing of postback tasks, which no list shows.
+    was not done then, give or take the list's lag; that says nothing of postback tasks, which no list shows. Nor of a
+    task that nobody has known to be pending for as long as a list shows what is done: after an outage of a week the
+    list may have forgotten it before it was read.
     """
     if task.earliest_done_at is not None:
         return task.earliest_done_at, task.earliest_done_at
     earliest = max(task.posted_at, task.pending_at or 0)
-    if clear_at is not None and task.webhook is not Webhook.POSTBACK:
+    if clear_at is None or task.webhook is Webhook.POSTBACK:
+        return earliest, None
+    if clear_at - earliest < rules.visibility_ms - rules.list_lag_ms:
         earliest = max(earliest, clear_at - rules.list_lag_ms)
     return earliest, None
 

@@ -16,7 +16,7 @@ whole reads of id_list did not show its key, and each of them could not have mis
 Where a function carries no tag, or its API has no id_list, there is no proof, and a person must say what to do.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -104,9 +104,13 @@ def period(begun_at: Collection[int], now: int, rules: Rules, *, witnesses: bool
     return min(*begun_at, now) - margin, now
 
 
-def within_reach(since: int, now: int, rules: Rules) -> bool:
-    """Say whether id_list still tells the metadata of what was posted then."""
-    return since > now - rules.audit_metadata_ms
+def within_reach(begun_at: Iterable[int], now: int, rules: Rules, *, witnesses: bool) -> list[int]:
+    """Return those of these calls for which id_list still tells the metadata of a whole period.
+
+    One that is too old, about which only a person can decide, keeps no younger one from being looked up.
+    """
+    reach = now - rules.audit_metadata_ms
+    return [at for at in begun_at if period([at], now, rules, witnesses=witnesses)[0] > reach]
 
 
 def turned(read: Read, page: Shown, now: int, rules: Rules) -> tuple[Read, bool, Flaw | None]:

@@ -36,7 +36,9 @@ def why_get(task: Candidate, now: int, clear_at: int | None, rules: Rules) -> Ge
 def as_of_now(task: Candidate, now: int, rules: Rules) -> Candidate:
     """Return a task without instants that lie ahead: they were written before somebody set the clock back.
 
-    Waiting for them would be silence. When it was posted is not known then, so it counts as overdue from now on.
+    Waiting for them would be silence. When it was posted is not known then, so it counts as overdue from now on; and no
+    audit knows where to look for it, so that GETs by id alone tell whether it is done: "not yet" is believed only until
+    the next try.
     """
     latest = now + 2 * max(rules.odd_most_ms, rules.pending_most_ms, rules.retry_most_ms)
     written_at = max(task.posted_at, task.pending_at or 0, task.earliest_done_at or 0)
@@ -45,7 +47,7 @@ def as_of_now(task: Candidate, now: int, rules: Rules) -> Candidate:
     return replace(
         task,
         posted_at=now - rules.turnaround(task.function).late_ms if task.posted_at > now else task.posted_at,
-        pending_at=None if (task.pending_at or 0) > now else task.pending_at,
+        pending_at=None if max(task.posted_at, task.pending_at or 0) > now else task.pending_at,
         earliest_done_at=None if task.earliest_done_at is None else min(task.earliest_done_at, now),
         next_try_at=None if (task.next_try_at or 0) > latest else task.next_try_at,
     )

@@ -275,3 +275,24 @@ def test_a_stop_is_over_within_ten_seconds_even_when_the_remote_is_silent(live: 
         assert life.states() == {State.COLLECTED: 60}
 
     live(story, latency_s=(50.0, 60.0))
+
+
+def test_what_waits_is_not_kept_waiting_by_a_clock_that_was_set_back_while_readyd_was_down(
+    live: Live,
+) -> None:
+    async def story(life: Any) -> None:
+        life.post(count=20)
+        await life.sleep(30 * MINUTE)
+        virtual.step_wall_clock(2 * HOUR)
+        life.start()
+        life.line.instead = lambda path: (200, b"{") if "task_get" in path else None
+        await life.sleep(5 * MINUTE)
+        assert life.states() == {State.READY: 20}
+        await life.stop()
+        virtual.step_wall_clock(-2 * HOUR)
+        life.line.instead = lambda path: None
+        life.start()
+        await life.until_settled(within=20 * MINUTE)
+        assert life.states() == {State.COLLECTED: 20}
+
+    live(story, true_time=True)

@@ -128,6 +128,26 @@ def test_a_task_whose_call_never_arrived_is_posted_again_when_that_is_proven(liv
     live(story)
 
 
+def test_a_call_too_old_to_be_looked_up_does_not_keep_younger_ones_in_doubt(live: Live) -> None:
+    """id_list tells the keys of a month: about the old call only a person can decide (`readyd repost`)."""
+
+    async def story(life: Any) -> None:
+        plan(life, 2)
+        swallow(life, 2)
+        life.start()
+        await life.until(lambda: life.states() == {State.POSTING: 2}, within=2 * MINUTE, every=SECOND)
+        await life.stop()
+        await life.sleep(31 * 24 * HOUR)
+        plan(life, 3)  # with the keys of the first two
+        life.start()
+        await life.until(lambda: life.states() == {State.POSTING: 3}, within=2 * MINUTE, every=SECOND)
+        await life.until(
+            lambda: life.states() == {State.POSTING: 2, State.COLLECTED: 1}, within=2 * HOUR, every=MINUTE
+        )
+
+    live(story)
+
+
 def swallow(life: Any, calls: int) -> None:
     """Let so many calls of task_post vanish after they were sent."""
     import httpx

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.policy import choices, probing
 from daemon.policy.answers import NOT_ABOUT_THE_TASK, Answer, AnswerKind, decide, remote_pause
 from daemon.policy.probing import GetReason
-from daemon.policy.rules import HOUR_MS, MINUTE_MS, SECOND_MS, AdoptRule, PriorityRule, Rules
+from daemon.policy.rules import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, AdoptRule, PriorityRule, Rules
 from ledger.records import Candidate, Postponement, Reason, Settlement, State, Webhook
 
 NOON = 1_000_000 * HOUR_MS
@@ -154,8 +154,18 @@ def test_a_blocked_task_does_not_wait_for_the_window() -> None:
 
 def test_a_task_that_the_lists_may_have_forgotten_is_asked_by_id() -> None:
     task = replace(TASK, state=State.POSTED, function="ai_optimization/claude/llm_responses")
-    assert probing.why_get(task, NOON + 71 * HOUR_MS, None, RULES) is None
+    assert probing.why_get(task, NOON + 65 * HOUR_MS, None, RULES) is None
     assert probing.why_get(task, NOON + 72 * HOUR_MS, None, RULES) is GetReason.DELISTED
+
+
+def test_not_yet_is_believed_until_the_next_try_only_when_no_audit_knows_where_to_look() -> None:
+    """Recorded while the clock was three days ahead; then somebody set it back, and a GET said "not yet"."""
+    ahead = replace(
+        TASK, state=State.POSTED, posted_at=NOON + 3 * DAY_MS, pending_at=NOON, next_try_at=NOON + MINUTE_MS
+    )
+    task = probing.as_of_now(ahead, NOON + MINUTE_MS, RULES)
+    assert probing.why_get(task, NOON + MINUTE_MS, None, RULES) is GetReason.OVERDUE
+    assert probing.why_get(replace(ahead, posted_at=NOON), NOON + MINUTE_MS, None, RULES) is None
 
 
 def test_a_postback_task_is_asked_after_its_usual_time_once_a_list_had_its_chance() -> None:

@@ -58,6 +58,17 @@ def test_a_clear_look_without_the_task_moves_its_earliest_completion_up_to_the_l
     assert (earliest, latest) == (NOON + 58 * MINUTE_MS, None)
 
 
+def test_a_look_after_an_outage_of_days_says_nothing_of_a_task_that_its_list_may_have_forgotten() -> None:
+    """It may have been done at once, shown for three days, and forgotten before anybody looked."""
+    looked = NOON + 8 * DAY_MS
+    assert expiry.interval_of(TASK, looked, RULES)[0] == NOON
+    assert expiry.interval_of(TASK, NOON + 71 * HOUR_MS, RULES)[0] == NOON + 71 * HOUR_MS - 2 * MINUTE_MS
+    pending = replace(
+        TASK, pending_at=looked - HOUR_MS
+    )  # then the list would show it, had it been done since
+    assert expiry.interval_of(pending, looked, RULES)[0] == looked - 2 * MINUTE_MS
+
+
 def test_no_list_says_anything_of_a_postback_task() -> None:
     task = replace(TASK, webhook=Webhook.POSTBACK)
     assert expiry.interval_of(task, NOON + HOUR_MS, RULES)[0] == NOON

@@ -285,9 +285,10 @@ class Life:
 
     def _comes_at(self, task: RemoteTask) -> int:
         """Say when there is a sign of a task at the latest."""
-        if self.oracle.clock_was_wrong and task.function.api == "ai_optimization":
-            # Asked for by id while the clock was ahead, and not kept, it is on no list; this API has no id_list. It is
-            # asked for again when it is overdue.
+        never_listed = "unlisted" in task.luck or "failed_unlisted" in task.luck
+        if task.function.api == "ai_optimization" and (self.oracle.clock_was_wrong or never_listed):
+            # On no list: its row never appears, or it was asked for by id while the clock was ahead, and not kept. This
+            # API has no id_list either. It is asked for again when it is overdue.
             return max(task.done_at, task.posted_at + 72 * HOUR)
         return task.done_at + task.lag_ms
 

@@ -239,7 +239,7 @@ BUGS: tuple[Bug, ...] = (
         (
             "daemon.service",
             """
--        if abs(moved_s) > CLOCK_STEP_S:
+-        if abs(moved_s) > clock_step.STEP_S:
 +        if abs(moved_s) > 1_000_000_000:
 """,
         ),
