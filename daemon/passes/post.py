@@ -189,14 +189,20 @@ def payload_of(intent: Intent) -> dict[str, Any]:
 
 
 def _kind_of(error: RemoteError) -> Kind:
-    """Say what a call means that brought no answer about its tasks."""
+    """Say what a call means that brought no answer about its tasks.
+
+    A status alone proves nothing: something between us and the remote may have taken the answer away, say a filter that
+    puts its own "403" in its place, after the tasks were made. Only the remote's own code says that it took none.
+    """
+    if not posting.is_refusal(error.code):
+        return Kind.DOUBT
     if isinstance(error, Throttled):
         return Kind.THROTTLED
     if isinstance(error, AccountRefused):
         if error.everywhere:
             return Kind.ACCOUNT
         return Kind.SUBSCRIPTION if error.code == posting.SUBSCRIPTION else Kind.MONEY
-    if isinstance(error, RequestRefused) and error.code is not None:
+    if isinstance(error, RequestRefused):
         kind = posting.classify(error.code, documented=True)
         return Kind.DOUBT if kind is Kind.TROUBLE else kind
     return Kind.DOUBT

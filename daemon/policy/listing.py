@@ -61,7 +61,8 @@ def plan(
             asks.append(_ask(scope, covered, looks.get(scope.listing), rules, drilled=False))
         elif _hides(looks.get(umbrella.listing), now, rules) and any(one.posted for one in covered):
             asks.append(_ask(scope, covered, looks.get(scope.listing), rules, drilled=True))
-    return sorted(asks, key=lambda ask: (max(ask.due_at, now), _order(ask), ask.listing))
+    # Who has been due for longest comes first, or full windows, due again every few seconds, would take every call.
+    return sorted(asks, key=lambda ask: (ask.due_at, _order(ask), ask.listing))
 
 
 def coming(asks: Iterable[Ask], now: int, rules: Rules) -> list[int]:
@@ -144,5 +145,5 @@ def _pace(scope: Scope, covered: list[Outstanding], rules: Rules) -> tuple[Why, 
 
 
 def _order(ask: Ask) -> int:
-    """Of calls due at once: saturated windows first, then hurried ones."""
+    """Of calls due at the same instant: saturated windows first, then hurried ones."""
     return {Why.SATURATED: 0, Why.DRILL_DOWN: 1, Why.HURRIED: 2, Why.FIRST: 3}.get(ask.why, 4)

@@ -79,6 +79,11 @@ def classify(code: int | None, *, documented: bool = False, has_id: bool = False
     return Kind.ODD if code is not None and 40000 <= code < 50000 else Kind.DOUBT
 
 
+def is_refusal(code: int | None) -> bool:
+    """Say whether an answer's own code says that the remote took nothing (docs: appendix/errors)."""
+    return code is not None and (40000 <= code < 50000 or code in _MONEY)
+
+
 def fate(intent: Intent, word: Word, now: int, rules: Rules) -> Fate | None:
     """Say what becomes of a task after the remote's word about it; None: it is in doubt, and looked up."""
     kind = classify(word.code, documented=word.documented, has_id=word.task_id is not None)

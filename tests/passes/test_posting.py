@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import AccountOptions, Options
 from ledger.keys import split_tag
 from ledger.records import State
+from tests.passes.conftest import Bytes
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -128,6 +130,39 @@ def test_a_task_whose_call_never_arrived_is_posted_again_when_that_is_proven(liv
     live(story)
 
 
+@pytest.mark.parametrize("status", [401, 402, 403, 407, 429])
+@pytest.mark.parametrize(
+    "body", [b"<html>Blocked", b'{"status_code": 20000, "tasks": []}'], ids=["page", "envelope"]
+)
+def test_an_answer_that_somebody_between_replaced_proves_no_refusal(
+    live: Live, status: int, body: bytes
+) -> None:
+    """A filter took the answer away, after the remote had made the tasks and had taken the money."""
+
+    async def story(life: Any) -> None:
+        plan(life, 3)
+        replace_answers(life, 1, status, body)
+        life.start()
+        await life.until(lambda: life.states() == {State.COLLECTED: 3}, within=2 * HOUR)
+        check_once(life, 3)
+
+    live(story, foreign=True, throttled=True)
+
+
+def replace_answers(life: Any, calls: int, status: int, body: bytes) -> None:
+    """Let so many answers of task_post be replaced on their way."""
+    left, carry = [calls], type(life.line).handle_async_request
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        answer = await carry(life.line, request)
+        if left[0] and request.url.path.endswith("task_post"):
+            left[0] -= 1
+            return httpx.Response(status, stream=Bytes(body), request=request)
+        return answer
+
+    life.line.handle_async_request = handle
+
+
 def test_a_call_too_old_to_be_looked_up_does_not_keep_younger_ones_in_doubt(live: Live) -> None:
     """id_list tells the keys of a month: about the old call only a person can decide (`readyd repost`)."""
 
@@ -150,8 +185,6 @@ def test_a_call_too_old_to_be_looked_up_does_not_keep_younger_ones_in_doubt(live
 
 def swallow(life: Any, calls: int) -> None:
     """Let so many calls of task_post vanish after they were sent."""
-    import httpx
-
     left, carry = [calls], type(life.line).handle_async_request
 
     async def handle(request: httpx.Request) -> httpx.Response:

@@ -91,7 +91,7 @@ class Oracle(Files):
             if task.done
             and task.collected_at is None
             and "postback_url" not in task.fields
-            and not task.revision  # parsed anew, it is on another list, and its time counts from then
+            and task.revision == 1  # parsed anew, it is on another list, and its time counts from then
             and task.done_at + rules.visibility_ms - now < rules.expiring_ms - 2 * MINUTE
         ]
         if not near:
