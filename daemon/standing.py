@@ -94,4 +94,5 @@ def as_candidate(task: Task) -> Candidate:
         attempts=task.attempts,
         next_try_at=task.next_try_at,
         code=task.code,
+        recorded_at=task.recorded_at,
     )

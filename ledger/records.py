@@ -195,6 +195,7 @@ class Candidate:
     attempts: int
     next_try_at: int | None
     code: int | None = None  # the remote's last task code
+    recorded_at: int = 0  # since when the ledger knows it under this id
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     EXPIRING = "expiring"  # Tasks Ready will forget uncollected tasks
     PAST = "past"  # it may have forgotten them; on its own: one such task must not hide what has time
     RETENTION = "retention"  # results will be deleted
+    DELETED = "deleted"  # they may have been; on its own, like `past`
     BLOCKED = "blocked"  # tasks hidden behind full windows
     POLL_STALE = "poll stale"  # no list was read for too long
     EMPTY_LIST = "empty list"  # a list is suddenly empty while tasks are outstanding
@@ -173,16 +174,24 @@ def _forgetting(kind: AlertKind, verb: str, tasks: Iterable[Nearing]) -> list[Co
 
 
 def retention(tasks: Iterable[Nearing]) -> list[Condition]:
-    """Group tasks whose results will be deleted: one condition a function."""
+    """Group tasks whose results will be deleted, and those whose time is over: one condition a function each."""
+    near = [one for one in tasks if one.band is not Band.FRESH]
+    return [
+        *_deleting(AlertKind.RETENTION, "will be", [one for one in near if one.band is not Band.PAST]),
+        *_deleting(AlertKind.DELETED, "may have been", [one for one in near if one.band is Band.PAST]),
+    ]
+
+
+def _deleting(kind: AlertKind, verb: str, tasks: Iterable[Nearing]) -> list[Condition]:
     return [
         _grouped(
-            AlertKind.RETENTION,
+            kind,
             function,
             group,
-            f"the results of {_tasks(len(group))} of {function} will be deleted",
+            f"the results of {_tasks(len(group))} of {function} {verb} deleted",
             f"readyd tasks --function {function}",
         )
-        for function, group in _by_function(one for one in tasks if one.band is not Band.FRESH)
+        for function, group in _by_function(tasks)
     ]
 
 

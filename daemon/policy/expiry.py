@@ -19,8 +19,8 @@ def interval_of(task: Candidate, clear_at: int | None, rules: Rules) -> tuple[in
     if task.earliest_done_at is not None:
         return task.earliest_done_at, task.earliest_done_at
     earliest = max(task.posted_at, task.pending_at or 0)
-    if clear_at is None or task.webhook is Webhook.POSTBACK:
-        return earliest, None
+    if clear_at is None or task.webhook is Webhook.POSTBACK or clear_at < task.recorded_at:
+        return earliest, None  # before it was recorded, it may have been on the list as somebody else's
     if clear_at - earliest < rules.visibility_ms - rules.list_lag_ms:
         earliest = max(earliest, clear_at - rules.list_lag_ms)
     return earliest, None

@@ -175,7 +175,10 @@ def test_a_candidate_carries_what_ordering_and_probing_need(book: Ledger, kit: A
         blocked_at=None,
         attempts=0,
         next_try_at=None,
+        code=None,
+        recorded_at=one.recorded_at,
     )
+    assert one.recorded_at == book.tasks.get("a").recorded_at > 0
 
 
 # counting and looking up ------------------------------------------------------------------------------

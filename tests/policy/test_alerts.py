@@ -126,3 +126,14 @@ def test_one_task_past_its_deadline_hides_no_other_that_still_has_time() -> None
     assert desk.review(NOON + 1, *alerts.expiring([past, near])) == ["opened"]
     assert {kind for kind, _ in desk.open} == {AlertKind.PAST, AlertKind.EXPIRING}
     assert "may have forgotten 1 task" in desk.open[AlertKind.PAST, TASK.function].detail
+
+
+def test_one_result_past_its_retention_hides_no_other_that_is_deleted_later() -> None:
+    past = Nearing(TASK, NOON - HOUR_MS, Band.PAST)
+    desk = Desk()
+    assert desk.review(NOON, *alerts.retention([past])) == ["opened"]
+    near = replace(TASK, id="b")
+    for band in (Band.EXPIRING, Band.CRITICAL):
+        desk.review(NOON + 1, *alerts.retention([past, Nearing(near, NOON + HOUR_MS, band)]))
+    assert desk.said == ["opened", "opened", "escalated"]
+    assert {kind for kind, _ in desk.open} == {AlertKind.DELETED, AlertKind.RETENTION}

@@ -147,6 +147,18 @@ def test_a_posted_task_waits_for_the_lists_until_it_is_late() -> None:
     assert probing.why_get(posted, NOON + 45 * MINUTE_MS, None, RULES) is GetReason.OVERDUE
 
 
+def test_a_cut_line_wipes_out_nothing_that_the_remote_said_of_a_task() -> None:
+    task = replace(TASK, state=State.POSTED, attempts=9, code=40602)
+    for answer in (
+        Answer(AnswerKind.UNREACHABLE, None, "cut"),
+        Answer(AnswerKind.ACCOUNT, 40100, None),
+        Answer(AnswerKind.THROTTLED, 40202, None),
+    ):
+        step = decide(task, answer, NOON + HOUR_MS, RULES)
+        assert isinstance(step, Postponement)
+        assert (step.code, step.attempts) == (40602, 9)
+
+
 def test_a_blocked_task_does_not_wait_for_the_window() -> None:
     posted = replace(TASK, state=State.POSTED, blocked_at=NOON)
     assert probing.why_get(posted, NOON + MINUTE_MS, None, RULES) is GetReason.BLOCKED

@@ -69,6 +69,13 @@ def test_a_look_after_an_outage_of_days_says_nothing_of_a_task_that_its_list_may
     assert expiry.interval_of(pending, looked, RULES)[0] == looked - 2 * MINUTE_MS
 
 
+def test_a_look_from_before_a_task_was_recorded_says_nothing_of_it() -> None:
+    """It may have stood there, and counted as somebody else's."""
+    late = replace(TASK, recorded_at=NOON + 2 * HOUR_MS)
+    assert expiry.interval_of(late, NOON + HOUR_MS, RULES)[0] == NOON
+    assert expiry.interval_of(late, NOON + 3 * HOUR_MS, RULES)[0] == NOON + 3 * HOUR_MS - 2 * MINUTE_MS
+
+
 def test_no_list_says_anything_of_a_postback_task() -> None:
     task = replace(TASK, webhook=Webhook.POSTBACK)
     assert expiry.interval_of(task, NOON + HOUR_MS, RULES)[0] == NOON

@@ -55,6 +55,16 @@ def test_a_saturated_umbrella_is_drilled_down_to_the_lists_with_outstanding_task
     assert all(ask.due_at <= NOON for ask in asks)
 
 
+def test_who_has_been_due_for_longest_comes_first_whoever_has_full_windows() -> None:
+    """Full windows are due every few seconds: first at any time, they would take every call."""
+    seen = looks(look(SERP, age=20 * SECOND_MS, saturated=True), look(ADS_LIST, age=10 * MINUTE_MS))
+    asks = listing.plan([outstanding(ORGANIC), outstanding(ADS, age=9 * HOUR_MS)], seen, SCOPES, NOON, RULES)
+    assert all(ask.due_at <= NOON for ask in asks)
+    assert asks.index(next(ask for ask in asks if ask.listing == ADS_LIST.listing)) < asks.index(
+        next(ask for ask in asks if ask.listing == SERP.listing)
+    )
+
+
 @pytest.mark.parametrize(
     ("hurried", "pace", "why"), [(0, 5 * MINUTE_MS, Why.PACE), (1, MINUTE_MS, Why.HURRIED)]
 )
