@@ -44,10 +44,14 @@ def reopen(database: LedgerDatabase, ids: Sequence[str], at: int) -> tuple[str, 
 
 
 def postpone(database: LedgerDatabase, postponements: Sequence[Postponement]) -> int:
-    """Keep for each outstanding task when to ask again; return how many there were."""
+    """Keep for each outstanding task when to ask again; return how many there were.
+
+    The same code without a message: nothing new was said of the task, and its message stays.
+    """
     return database.executemany(
-        """update task set attempts = ?, next_try_at = ?, code = ?, message = ?, pending_at = coalesce(?, pending_at)
-           where id = ? and state in ('posted', 'ready')""",
+        """update task set attempts = ?1, next_try_at = ?2, pending_at = coalesce(?5, pending_at), code = ?3,
+               message = iif(?4 is null and code is ?3, message, ?4)
+           where id = ?6 and state in ('posted', 'ready')""",
         [
             (
                 one.attempts,

@@ -122,9 +122,10 @@ def _postponed(task: Candidate, answer: Answer, now: int, rules: Rules) -> Postp
     attempts = _in_a_row(task, answer.code) if counted else task.attempts
     delay = _jittered(_delay(task, answer.kind, attempts, now, rules), task.id, attempts)
     pending_at = now if answer.kind is AnswerKind.PENDING and task.state is State.POSTED else None
-    # What says nothing of the task must not wipe out what the remote said of it last: proofs and alerts count on it.
-    code = answer.code if counted else task.code
-    return Postponement(task.id, attempts, now + delay, code, answer.message, pending_at)
+    if not counted and task.code is not None:
+        # It must not wipe out what the remote said of the task last: proofs and alerts count on it.
+        return Postponement(task.id, attempts, now + delay, task.code, None, None)
+    return Postponement(task.id, attempts, now + delay, answer.code, answer.message, pending_at)
 
 
 def _delay(task: Candidate, kind: AnswerKind, attempts: int, now: int, rules: Rules) -> int:
