@@ -123,6 +123,58 @@ def test_a_variable_that_sets_nothing_needs_attention(
     assert "READYD_LANES" in said.out
 
 
+WEBHOOK = '[webhook]\nlisten = "127.0.0.1:8470"\n'
+
+
+def checked(readyd: Run, tmp_path: Path, text: str) -> Any:
+    """Check a configuration of this text."""
+    file = tmp_path / "readyd.toml"
+    file.write_text(text)
+    return readyd("check", "--json", "--config", str(file))
+
+
+def detail(said: Any, topic: str) -> str:
+    return " ".join(one["detail"] for one in said.json["checks"] if one["topic"] == topic)
+
+
+def test_a_receiver_without_a_secret_is_found_before_run_refuses_it(
+    readyd: Run, book: Any, credentials: None, tmp_path: Path
+) -> None:
+    said = checked(readyd, tmp_path, WEBHOOK)
+    assert (said.code, outcomes(said)["webhook"]) == (78, "fail")
+    assert "webhook.secret_file" in detail(said, "webhook")
+    named = WEBHOOK + 'secret_file = "secret"\n'
+    said = checked(readyd, tmp_path, named)
+    assert (said.code, outcomes(said)["webhook"]) == (78, "fail")
+    secret = "s" * 43
+    (tmp_path / "secret").write_text(secret)
+    (tmp_path / "secret").chmod(0o600)
+    said = checked(readyd, tmp_path, named)
+    assert (said.code, outcomes(said)["webhook"]) == (0, "ok")
+    assert "1 secret" in detail(said, "webhook")
+    assert secret not in said.out
+
+
+def test_targets_that_cannot_take_results_are_found(
+    readyd: Run, book: Any, credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "results"
+    files = f'[[target]]\nname = "files"\nkind = "directory"\npath = "{place}"\n'
+    said = checked(readyd, tmp_path, files)
+    assert (said.code, outcomes(said)["targets"]) == (1, "warn")
+    assert "files" in detail(said, "targets")
+    assert not place.exists()
+    place.mkdir()
+    said = checked(readyd, tmp_path, files)
+    assert (said.code, detail(said, "targets")) == (0, "1 target: files")
+    assert not list(place.iterdir())
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    lake = '[[target]]\nname = "lake"\nkind = "object"\nurl = "s3://bucket/prefix"\n'
+    said = checked(readyd, tmp_path, files + lake)
+    assert (said.code, outcomes(said)["targets"]) == (78, "fail")
+    assert detail(said, "targets").startswith("lake: an object target needs obstore")
+
+
 def test_another_package_of_our_name_is_found(
     readyd: Run, book: Any, credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
