@@ -232,6 +232,23 @@ def test_a_remote_that_is_not_there_is_69(
     assert (said.code, outcomes(said)["settings"]) == (78, "fail")
 
 
+@pytest.mark.parametrize(
+    ("where", "password", "code"), [(None, None, 0), (None, "wrong", 78), ("http://127.0.0.1:1", None, 69)]
+)
+def test_one_round_tells_a_refused_login_from_a_remote_that_is_not_there(
+    process: Run,
+    environ: dict[str, str],
+    simulator: tuple[str, str, str],
+    where: str | None,
+    password: str | None,
+    code: int,
+) -> None:
+    url, login, right = simulator
+    environ |= {"READYD_BASE_URL": where or url, "DATAFORSEO_LOGIN": login}
+    environ["DATAFORSEO_PASSWORD"] = password or right
+    assert process("run", "--once").returncode == code
+
+
 # simulate
 
 
