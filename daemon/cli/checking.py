@@ -137,7 +137,7 @@ def _place_for(path: Path) -> Finding:
     while not os.path.lexists(parent) and parent != parent.parent:
         parent = parent.parent
     if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-        return ok("ledger", f"{path} is not there yet; readyd run and readyd record will make it")
+        return ok("ledger", f"{path} is not there yet; readyd run, record, post or adopt will make it")
     return fail(
         "ledger", f"{path} is not there and cannot be made: {parent} is no directory that this user may write"
     )
@@ -213,9 +213,9 @@ def _account(settings: "Settings") -> Finding:
     try:
         facts = asyncio.run(_user_data(settings))
     except (SettingsError, AccountRefused) as error:
-        return fail("account", str(error))
+        return fail("account", words.unrepeated(str(error)))
     except RemoteError as error:
-        return fail("account", str(error), UNREACHABLE)
+        return fail("account", words.unrepeated(str(error)), UNREACHABLE)
     about = (
         f"{facts.login or 'the login'} may make {_limit(facts.general_limit)} calls a minute,"
         f" {_limit(facts.tasks_ready_limit)} of them for Tasks Ready; balance {_money(facts.balance)}"
