@@ -141,9 +141,14 @@ def _parsed(text: str | bytes | bytearray) -> Iterator[object]:
 
 def _json(text: str | bytes | bytearray) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text.rstrip())
     except RecursionError:
         return _RefusedError("this is no answer of task_post: it is nested too deeply")
+    except json.JSONDecodeError as error:
+        line = (
+            f"line {error.lineno} " if "\n" in error.doc else ""
+        )  # a line of JSON Lines has no lines of its own
+        return _RefusedError(f"this is no JSON: {error.msg} at {line}column {error.colno}")
     except ValueError as error:
         return _RefusedError(f"this is no JSON: {error}")
 

@@ -170,6 +170,4 @@ def _faults(text: str) -> "Faults":
     try:
         return Faults.parse(text)
     except FaultsError as error:
-        known = ", ".join(fault.name for fault in Faults.names())
-        msg = f"{error}. Known are none, default, {known}"
-        raise WrongUseError(msg) from None
+        raise WrongUseError(str(error)) from None

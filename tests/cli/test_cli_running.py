@@ -259,8 +259,11 @@ def test_a_taken_port_is_one_sentence(readyd: Run, simulator: tuple[str, str, st
     assert f"port {port} cannot be used" in said.err
 
 
-def test_a_wrong_fault_lists_those_there_are(readyd: Run) -> None:
-    assert "connect_error" in readyd("simulate", "--faults", "gremlins").err
+@pytest.mark.parametrize("wrong", ["gremlins", "conect_error"])
+def test_a_wrong_fault_lists_those_there_are_once(readyd: Run, wrong: str) -> None:
+    said = readyd("simulate", "--faults", wrong).err
+    assert "are none, default, connect_error, " in said
+    assert said.count("reset_body") == 1
 
 
 # demo
