@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daemon.handover.target import TargetRule
     from daemon.settings import Settings
     from daemon.settings_webhook import Webhook
+    from ledger.engine import Engine
 
 PACKAGES = ("daemon", "ledger")
 OURS = "readyd"
@@ -107,6 +108,8 @@ def _credentials(settings: "Settings") -> Iterator[Finding]:
 
 def _ledger(path: Path) -> Iterator[Finding]:
     from daemon.cli.presence import presence
+    from ledger.database import DRIVER_VERSION
+    from ledger.engine import choose
     from ledger.errors import LedgerError, LedgerMissingError
     from ledger.reader import Reader
 
@@ -116,6 +119,7 @@ def _ledger(path: Path) -> Iterator[Finding]:
             engine = reader.engine
     except LedgerMissingError:
         yield _place_for(path)
+        yield _engine(choose(DRIVER_VERSION))  # the one that will make it
         return
     except LedgerError as error:
         yield fail("ledger", str(error))
@@ -124,11 +128,15 @@ def _ledger(path: Path) -> Iterator[Finding]:
         yield ok("ledger", f"{words.counted(tasks, 'task')} in {path}")
     else:
         yield fail("ledger", f"{path} or its directory may not be written by this user")
-    about = f"SQLite {engine.version}, {engine.journal_mode}, synchronous {engine.synchronous}"
-    yield ok("engine", about) if engine.warning is None else warn("engine", f"{about}: {engine.warning}")
+    yield _engine(engine)
     here = presence(path)
     started = None if here is None else words.ago(here.since, wall_clock_ms())
     yield ok("daemon", "none is running" if here is None else f"process {here.pid}, started {started}")
+
+
+def _engine(engine: "Engine") -> Finding:
+    about = f"SQLite {engine.version}, {engine.journal_mode}, synchronous {engine.synchronous}"
+    return ok("engine", about) if engine.warning is None else warn("engine", f"{about}: {engine.warning}")
 
 
 def _place_for(path: Path) -> Finding:

@@ -323,7 +323,7 @@ def test_warnings_say_what_is_allowed_but_hardly_meant(settings: Load, tmp_path:
     secret.chmod(0o644)
     loaded = settings(
         f'tasks_ready_limit = 40\npassword_file = "{secret}"',
-        {"READYD_LANE": CANARY, "READYD_LANES": "4"},
+        {"READYD_LANE": CANARY, "READYD_LANES": "4", "READYD_CONFIG": "x", "READYD_DEBUG": "1"},
     )
     text = "\n".join(loaded.warnings)
     assert len(loaded.warnings) == 3
