@@ -214,7 +214,9 @@ def test_the_configuration_may_be_named_in_the_environment(
     readyd: Run, book: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("READYD_CONFIG", str(tmp_path / "none.toml"))
-    assert "none.toml" in readyd("status").err
+    said = readyd("status").err
+    assert "none.toml" in said
+    assert "READYD_CONFIG" in said
 
 
 # input of record
