@@ -141,16 +141,21 @@ def _parsed(text: str | bytes | bytearray) -> Iterator[object]:
 
 def _json(text: str | bytes | bytearray) -> object:
     try:
-        return json.loads(text.rstrip())
+        return json.loads(text)
     except RecursionError:
         return _RefusedError("this is no answer of task_post: it is nested too deeply")
     except json.JSONDecodeError as error:
-        line = (
-            f"line {error.lineno} " if "\n" in error.doc else ""
-        )  # a line of JSON Lines has no lines of its own
-        return _RefusedError(f"this is no JSON: {error.msg} at {line}column {error.colno}")
+        return _RefusedError(f"this is no JSON: {error.msg} at {_place(error)}")
     except ValueError as error:
         return _RefusedError(f"this is no JSON: {error}")
+
+
+def _place(error: json.JSONDecodeError) -> str:
+    """Say where: a line of JSON Lines has no lines of its own, though a line break may end it."""
+    text = error.doc.rstrip()
+    found = json.JSONDecodeError(error.msg, text, min(error.pos, len(text)))
+    line = f"line {found.lineno} " if "\n" in text else ""
+    return f"{line}column {found.colno}"
 
 
 def _plain(value: object) -> object:
