@@ -5,7 +5,7 @@ OFFICIAL := .venv-official
 S3 := .venv-s3
 FUZZ := .venv-fuzz
 
-.PHONY: help demo test test-s3 test-kills test-disk test-power test-root fuzz simulate simulate-bugs lint
+.PHONY: help demo test test-s3 test-kills test-disk test-power test-root fuzz simulate simulate-bugs lint docs
 .PHONY: bench-policy bench-queue bench-ways official-client clean
 
 help: ## list the targets
@@ -44,6 +44,9 @@ lint: $(VENV)/.installed ## style, types, import rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.installed ## write the reference of settings (docs/settings.md)
+	$(VENV)/bin/python -m tests.daemon.test_settings_page
 
 bench-policy: $(VENV)/.installed ## how good the order of collecting is, beside the optimum (docs/benchmarks.md)
 	$(VENV)/bin/python -m bench.policy

@@ -35,6 +35,7 @@ from daemon.passes import (
 )
 from daemon.passes.collect import Collector
 from daemon.passes.handover import HandOver
+from daemon.passes.remote import exit_code
 from daemon.passes.tools import Tools
 from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
@@ -70,8 +71,6 @@ AFTER_FAILURE_S = 30
 PATIENCE = (10_000, 10, 1_000)
 """Thresholds of Python's collector of cycles. By default it looks at everything again and again while many records are
 read, and with half a million tasks in memory each time stops the loop for some tens of milliseconds."""
-
-EX_UNAVAILABLE = 69
 
 ONCE_EARLY_MS = 60_000
 """A cron job's minute jitters: what falls due within the next one is asked now."""
@@ -189,7 +188,7 @@ class Service:
         finally:
             self.collector.flush()
             await self._close()
-        return EX_UNAVAILABLE if self.tools.remote.failures or self.tools.remote.refused else 0
+        return exit_code(self.tools.remote)
 
     async def _fix_once(self) -> None:
         """Ask the lists of re-parsed tasks that are due, each when there is a slot for it, and fetch what they show."""

@@ -35,7 +35,7 @@ DEFAULT_CONFIG = Path("/etc/readyd/readyd.toml")
 DOCUMENTED_LISTS_A_MINUTE = 20
 """The remote's limit on Tasks Ready for everybody (help center, "completed tasks")."""
 
-_NOT_KEYS = frozenset({"READYD_CONFIG"})
+_NOT_KEYS = frozenset({"READYD_CONFIG", "READYD_DEBUG"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Key:
             return f"one of {', '.join(self.choices)}"
         if self.kind in (Kind.WHOLE, Kind.NUMBER):
             first = f"above {self.low:g} and at most" if self.above_low else f"from {self.low:g} to"
-            return f"{self.kind.value} {first} {self.high:g}"
+            return f"{self.kind.value} {first} {self.high:.10g}"
         return self.kind.value
 
     def read(self, value: object, source: str) -> object:
@@ -76,7 +76,8 @@ class Key:
         good = _READERS[self.kind](self, value)
         if good is None:
             written = "" if self.kind is Kind.LOGIN or "@" in str(value) else f" {shown(value)}"
-            msg = f"{self.name} is{written or ' not usable'} ({source}); it must be {self.allowed}"
+            quotes = ", a text in quotes" if self.kind is Kind.CHOICE and not isinstance(value, str) else ""
+            msg = f"{self.name} is{written or ' not usable'} ({source}); it must be {self.allowed}{quotes}"
             raise SettingsError(msg)
         return good
 
@@ -99,6 +100,8 @@ def shown(value: object) -> str:
         return "a list" if isinstance(value, list) else "a table"
     if isinstance(value, int) and value.bit_length() > 256:
         return "a huge number"
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML writes it
     text = repr(str(value)) if isinstance(value, str | Path) else str(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 

@@ -41,7 +41,7 @@ def read_document(config: Path | None, default: Path) -> tuple[dict[str, object]
     except FileNotFoundError:
         if config is None:
             return {}, path
-        msg = f"there is no configuration file {path}; name one that exists, or leave --config out"
+        msg = f"there is no configuration file {path}; let --config, or READYD_CONFIG, name one that exists, or none"
         raise SettingsError(msg) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

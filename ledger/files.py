@@ -39,7 +39,7 @@ def require_readable(path: Path, noun: str) -> None:
         raise LedgerError(f"the {noun} {path} cannot be reached: {error.strerror}") from error
     if not exists:
         raise LedgerMissingError(
-            f"there is no {noun} at {path}; `readyd run` and `readyd record` create one, or name another file"
+            f"there is no {noun} at {path}; `readyd run`, `record`, `post` and `adopt` create one, or name another file"
         )
     if not path.is_file():
         what = "a directory" if path.is_dir() else "no regular file"

@@ -144,8 +144,18 @@ def _json(text: str | bytes | bytearray) -> object:
         return json.loads(text)
     except RecursionError:
         return _RefusedError("this is no answer of task_post: it is nested too deeply")
+    except json.JSONDecodeError as error:
+        return _RefusedError(f"this is no JSON: {error.msg} at {_place(error)}")
     except ValueError as error:
         return _RefusedError(f"this is no JSON: {error}")
+
+
+def _place(error: json.JSONDecodeError) -> str:
+    """Say where: a line of JSON Lines has no lines of its own, though a line break may end it."""
+    text = error.doc.rstrip()
+    found = json.JSONDecodeError(error.msg, text, min(error.pos, len(text)))
+    line = f"line {found.lineno} " if "\n" in text else ""
+    return f"{line}column {found.colno}"
 
 
 def _plain(value: object) -> object:

@@ -97,7 +97,7 @@ def adopt(
         from daemon.cli import adopted
 
         adopted.tell(shared.screen(), found, now, dry_run=dry_run)
-    return _complain(found)
+    return _complain(found, dry_run=dry_run)
 
 
 def _rules(rules: "Rules", function: str | None, tag: str | None) -> "Rules":
@@ -192,16 +192,17 @@ def _words(step: "Step") -> str:
     return f"{come}; next call in {words.duration(step.wait_ms + 999)} (10 a minute in all)"
 
 
-def _complain(found: "Harvest") -> int:
+def _complain(found: "Harvest", *, dry_run: bool) -> int:
     """Say what could not be done, and give the exit code for it."""
     from daemon.dataforseo.errors import AccountRefused
 
     for api in found.missing:
         say(f"{api} has no id_list here; its tasks were not looked for")
     for problem in found.problems:
-        say(words.clean(problem))
+        say(words.unrepeated(problem))
     if found.stopped is not None:
-        say(f"{words.clean(str(found.stopped))}; what was taken until then is in the ledger")
+        kept = "; what was taken until then is in the ledger" if found.taken and not dry_run else ""
+        say(f"{words.unrepeated(str(found.stopped))}{kept}")
         return UNUSABLE if isinstance(found.stopped, AccountRefused) else UNREACHABLE
     return ATTENTION if found.problems or not found.answered else DONE
 
@@ -225,7 +226,9 @@ def _plain(found: "Harvest", rules: "Rules", asked: Sequence[str], *, dry_run: b
         "ids": found.ids,
         "taken_groups": [plain.record(one) for one in found.taken_groups.values()],
         "foreign_groups": [plain.record(one) for one in found.foreign_groups.values()],
-        "problems": [*found.problems, *([str(found.stopped)] if found.stopped else [])],
+        "problems": [
+            words.unrepeated(str(one)) for one in (*found.problems, found.stopped) if one is not None
+        ],
     }
 
 

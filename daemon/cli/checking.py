@@ -1,8 +1,8 @@
-"""`readyd check`: can readyd work here? Looks at settings, ledger, engine, names and, if asked, the account."""
+"""`readyd check`: can readyd work here? Looks at all that `run` needs and, if asked, at the account."""
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +25,10 @@ from ledger.times import wall_clock_ms
 
 if TYPE_CHECKING:
     from daemon.dataforseo.account import AccountFacts
+    from daemon.handover.target import TargetRule
     from daemon.settings import Settings
+    from daemon.settings_webhook import Webhook
+    from ledger.engine import Engine
 
 PACKAGES = ("daemon", "ledger")
 OURS = "readyd"
@@ -66,8 +69,8 @@ def fail(topic: str, sentence: str, code: int = UNUSABLE) -> Finding:
 def check(shared: Shared, online: bool, as_json: bool) -> int:
     """Check whether readyd can work here, and show every setting with where it comes from.
 
-    Looks at the credentials, the ledger, the SQLite engine, and that no other package calls itself `daemon` or
-    `ledger`.
+    Looks at the credentials, the ledger, the SQLite engine, the secret of webhooks, the targets, and that no other
+    package calls itself `daemon` or `ledger`. Writes and sends nothing.
 
     Exits with 78 when something must be put right before readyd can run, with 69 when --online does not reach
     the remote, with 1 when something works and needs attention, else with 0.
@@ -82,6 +85,7 @@ def check(shared: Shared, online: bool, as_json: bool) -> int:
     if settings is not None:
         findings += [ok("settings", "understood"), *(warn("settings", one) for one in settings.warnings)]
         findings += [*_credentials(settings), *_ledger(settings.ledger)]
+        findings += [*_webhook(settings.webhook), *_targets(settings.targets)]
     findings += _names()
     if online and settings is not None:
         findings.append(_account(settings))
@@ -104,6 +108,8 @@ def _credentials(settings: "Settings") -> Iterator[Finding]:
 
 def _ledger(path: Path) -> Iterator[Finding]:
     from daemon.cli.presence import presence
+    from ledger.database import DRIVER_VERSION
+    from ledger.engine import choose
     from ledger.errors import LedgerError, LedgerMissingError
     from ledger.reader import Reader
 
@@ -113,6 +119,7 @@ def _ledger(path: Path) -> Iterator[Finding]:
             engine = reader.engine
     except LedgerMissingError:
         yield _place_for(path)
+        yield _engine(choose(DRIVER_VERSION))  # the one that will make it
         return
     except LedgerError as error:
         yield fail("ledger", str(error))
@@ -121,11 +128,15 @@ def _ledger(path: Path) -> Iterator[Finding]:
         yield ok("ledger", f"{words.counted(tasks, 'task')} in {path}")
     else:
         yield fail("ledger", f"{path} or its directory may not be written by this user")
-    about = f"SQLite {engine.version}, {engine.journal_mode}, synchronous {engine.synchronous}"
-    yield ok("engine", about) if engine.warning is None else warn("engine", f"{about}: {engine.warning}")
+    yield _engine(engine)
     here = presence(path)
     started = None if here is None else words.ago(here.since, wall_clock_ms())
     yield ok("daemon", "none is running" if here is None else f"process {here.pid}, started {started}")
+
+
+def _engine(engine: "Engine") -> Finding:
+    about = f"SQLite {engine.version}, {engine.journal_mode}, synchronous {engine.synchronous}"
+    return ok("engine", about) if engine.warning is None else warn("engine", f"{about}: {engine.warning}")
 
 
 def _place_for(path: Path) -> Finding:
@@ -134,10 +145,56 @@ def _place_for(path: Path) -> Finding:
     while not os.path.lexists(parent) and parent != parent.parent:
         parent = parent.parent
     if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-        return ok("ledger", f"{path} is not there yet; readyd run and readyd record will make it")
+        return ok("ledger", f"{path} is not there yet; readyd run, record, post or adopt will make it")
     return fail(
         "ledger", f"{path} is not there and cannot be made: {parent} is no directory that this user may write"
     )
+
+
+def _webhook(webhook: "Webhook") -> Iterator[Finding]:
+    """Read the secrets as the receiver does when it starts."""
+    if webhook.listen is None:
+        return
+    from daemon.settings import SettingsError
+    from daemon.web import secrets
+
+    try:
+        path = webhook.secret_path()
+        found = secrets.read(path)
+    except SettingsError as error:
+        yield fail("webhook", str(error))
+        return
+    yield ok(
+        "webhook", f"to listen on {webhook.listen}, with {words.counted(len(found), 'secret')} in {path}"
+    )
+
+
+def _targets(rules: "Sequence[TargetRule]") -> Iterator[Finding]:
+    """Open the door of each target as `run` does, which connects to nothing."""
+    problems = [found for rule in rules if (found := _target(rule)) is not None]
+    yield from problems
+    if rules and not problems:
+        yield ok(
+            "targets", f"{words.counted(len(rules), 'target')}: {', '.join(rule.name for rule in rules)}"
+        )
+
+
+def _target(rule: "TargetRule") -> Finding | None:
+    """Say what keeps a target from taking results; a directory may be mounted later, so that is a warning."""
+    from daemon.handover.opening import door_of
+    from daemon.handover.target import TargetKind
+    from daemon.settings import SettingsError
+
+    try:
+        door_of(rule)
+    except SettingsError as error:
+        return fail("targets", f"{rule.name}: {error}")
+    place = rule.place.reveal()
+    if rule.kind is not TargetKind.DIRECTORY or os.access(f"{place}/", os.W_OK | os.X_OK):
+        return None
+    if os.path.isdir(place):
+        return warn("targets", f"{rule.name}: {place} may not be written by this user")
+    return warn("targets", f"{rule.name}: {place} is no directory yet; create it, or mount what it is on")
 
 
 def _names() -> Iterator[Finding]:
@@ -164,9 +221,9 @@ def _account(settings: "Settings") -> Finding:
     try:
         facts = asyncio.run(_user_data(settings))
     except (SettingsError, AccountRefused) as error:
-        return fail("account", str(error))
+        return fail("account", words.unrepeated(str(error)))
     except RemoteError as error:
-        return fail("account", str(error), UNREACHABLE)
+        return fail("account", words.unrepeated(str(error)), UNREACHABLE)
     about = (
         f"{facts.login or 'the login'} may make {_limit(facts.general_limit)} calls a minute,"
         f" {_limit(facts.tasks_ready_limit)} of them for Tasks Ready; balance {_money(facts.balance)}"

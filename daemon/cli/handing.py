@@ -24,11 +24,23 @@ COLUMNS = (
 )
 
 
+class Action(click.Choice[str]):
+    """What can be done to a target. Optional, so that its metavar opens a bracket, which no error should repeat."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the word."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            msg = f"targets cannot {words.clean(str(value))[:40]!r}; give it retry NAME, or nothing"
+            raise click.UsageError(msg, ctx) from None
+
+
 @click.command(
     short_help="Show where results are handed over to, or try again now.",
     epilog=examples("readyd targets", "readyd targets --json", "readyd targets retry warehouse"),
 )
-@click.argument("action", metavar="[retry", type=click.Choice(["retry"]), required=False)
+@click.argument("action", metavar="[retry", type=Action(["retry"]), required=False)
 @click.argument("name", metavar="NAME]", required=False)
 @json_option
 @shared_options

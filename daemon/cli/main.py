@@ -74,7 +74,7 @@ Exit codes:
    69  the remote cannot be reached (run --once, check --online, adopt, resend)
    70  a bug in readyd
    75  try again later: the ledger is busy, a daemon is already running, the disk is full
-   78  the settings or the ledger cannot be used
+   78  the settings or the ledger cannot be used, or the remote refuses the login
   130  interrupted (Ctrl-C)
 
 \b

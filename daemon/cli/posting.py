@@ -30,13 +30,21 @@ SAID = 50
 EVERY = 500
 """Lines between two looks of the progress bar."""
 
+LINE = """\b
+A line of FILE:
+  {"function": "serp/google/organic", "keyword": "tea", "location_code": 2840, "tag": "shop:17"}
+
+"""
+"""Stands before the examples of the help, whose lines are not filled."""
+
 SETTLES_MS = 120_000
 """A call that is younger than this may still be answered: the client gives up after a minute."""
 
 
 @click.command(
     short_help="Plan tasks; the daemon posts them, each once.",
-    epilog=examples(
+    epilog=LINE
+    + examples(
         "readyd post tasks.jsonl",
         "readyd post --dry-run tasks.jsonl",
         "jq -c '.[]' tasks.json | readyd post --batch nightly-2026-11-25 -",
@@ -52,12 +60,8 @@ SETTLES_MS = 120_000
 @shared_options
 @click.pass_obj
 def post(shared: Shared, name: str, batch: str | None, skip_bad: bool, dry_run: bool, as_json: bool) -> int:
-    r"""Plan the tasks of FILE, or of standard input (-), one JSON object a line: its function, and the fields that
+    """Plan the tasks of FILE, or of standard input (-), one JSON object a line: its function, and the fields that
     task_post takes.
-
-    \b
-    {"function": "serp/google/organic", "keyword": "shoes", "location_code": 2840,
-     "language_code": "en", "tag": "shop:17", "priority": 2}
 
     `readyd run` posts them, the most important first, up to 100 a call. The command may be interrupted and given
     again: as long as the file has not changed, no line is planned twice. Nothing of a file with a bad line is

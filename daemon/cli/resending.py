@@ -192,9 +192,9 @@ def _complain(chosen: Sequence[Task], found: "Resent | None") -> int:
     if found is None:
         return ATTENTION if skipped else DONE
     for problem in found.problems:
-        say(words.clean(problem))
+        say(words.unrepeated(problem))
     if found.stopped is not None:
-        say(words.clean(str(found.stopped)))
+        say(words.unrepeated(str(found.stopped)))
         return UNUSABLE if isinstance(found.stopped, AccountRefused) else UNREACHABLE
     refused = found.silent or any(not word.accepted for word in found.words.values())
     return ATTENTION if skipped or refused else DONE
@@ -216,7 +216,9 @@ def _plain(chosen: Sequence[Task], found: "Resent | None") -> dict[str, object]:
                 "message": word.message if word else None,
             }
         )
-    stopped = str(found.stopped) if found is not None and found.stopped is not None else None
+    stopped = (
+        words.unrepeated(str(found.stopped)) if found is not None and found.stopped is not None else None
+    )
     return {
         "dry_run": found is None,
         "calls": found.calls if found else 0,

@@ -112,7 +112,7 @@ class Finite(click.FloatRange):
 @click.command(
     short_help="Be a DataForSEO on loopback, for any client.",
     epilog=examples(
-        "readyd simulate --port 8080 --speed 60",
+        "readyd simulate --port 8080 --turnaround 20",
         "readyd simulate --faults default --seed 7",
         "READYD_BASE_URL=http://127.0.0.1:8080 readyd run",
     ),
@@ -128,7 +128,8 @@ class Finite(click.FloatRange):
     type=Finite(min=0, min_open=True, max=100_000),
     default=1.0,
     show_default=True,
-    help="Simulated seconds per second.",
+    help="Simulated seconds per second. It moves the remote's clock ahead of yours, so dates, `adopt` and look-ups by "
+    "id_list disagree; to wait less, give --turnaround.",
 )
 @click.option(
     "--turnaround",
@@ -170,6 +171,4 @@ def _faults(text: str) -> "Faults":
     try:
         return Faults.parse(text)
     except FaultsError as error:
-        known = ", ".join(fault.name for fault in Faults.names())
-        msg = f"{error}. Known are none, default, {known}"
-        raise WrongUseError(msg) from None
+        raise WrongUseError(str(error)) from None

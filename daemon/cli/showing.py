@@ -10,7 +10,7 @@ import click
 
 from daemon.cli import filters, words
 from daemon.cli.layout import Cell
-from daemon.cli.options import ATTENTION, DONE, Shared, examples, json_option, shared_options
+from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
 from daemon.cli.render import Screen, say, worded, write_json
 from ledger.records import Body, Edition, PrioritySource, Reason, State, Task, Transition, Webhook
 from ledger.states import OUTSTANDING
@@ -86,6 +86,8 @@ def show(
 
     With --result, exits with 1 when the result is not here.
     """
+    if edition is not None and not (result or as_json):
+        raise WrongUseError("--edition chooses which result is written, so it needs --result (or --json)")
     with shared.reading() as (settings, reader, now):
         task = filters.resolve(reader, task_id)
         if result:

@@ -124,13 +124,13 @@ def read_lines(source: Source, advance: Advance) -> Iterator[Plan | BadLine]:
 
 def _read(number: int, text: bytes) -> Plan | BadLine:
     try:
-        task = json.loads(text, parse_constant=_no_number)
+        task = json.loads(text.rstrip(b"\r\n"), parse_constant=_no_number)
     except RecursionError:
         return BadLine(number, "it is nested too deeply")
     except UnicodeDecodeError:
         return BadLine(number, "it is not text in UTF-8")
     except ValueError as error:
-        return BadLine(number, f"it is no JSON: {error}")
+        return BadLine(number, f"it is no JSON: {_said(error)}")
     if not isinstance(task, dict):
         hint = (
             "; one task a line, without the list around them: jq -c '.[]'" if isinstance(task, list) else ""
@@ -142,6 +142,11 @@ def _read(number: int, text: bytes) -> Plan | BadLine:
         return BadLine(number, str(error))
     problem = problem_with(plan.function, plan.payload)
     return plan if problem is None else BadLine(number, problem)
+
+
+def _said(error: ValueError) -> str:
+    """Name the column alone: the error's own words count lines, and this is one."""
+    return f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _no_number(word: str) -> None:

@@ -77,6 +77,23 @@ def clean(text: str | None) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
+_ASKED_AGAIN = re.compile(
+    r"(?:Nothing to do: |The task is kept and )?(?:it is )?asked (?:for )?again later", re.IGNORECASE
+)
+
+
+def unrepeated(sentence: str) -> str:
+    """Write what the remote did to a command that ends now: such sentences are a daemon's, and promise another try.
+
+    Without the full stop at its end, so that more may follow.
+    """
+    return clean(_ASKED_AGAIN.sub(_give_again, sentence).removesuffix("."))
+
+
+def _give_again(found: re.Match[str]) -> str:
+    return f"{'Give' if found[0][0].isupper() else 'give'} the command again later"
+
+
 def moment(text: str, now: int) -> int:
     """Read an instant as people write it, `2026-11-23 14:02Z` or `2026-11-23T14:02:11+01:00`; UTC ms.
 

@@ -18,6 +18,7 @@ from daemon.policy.audit import PAGE_ROWS, Page, Turn
 from ledger.evidence import AuditOutcome
 from ledger.records import Audit
 
+NOT_THERE = 40400
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
 
@@ -127,7 +128,7 @@ class Auditor:
         tools.ledger.audits.close(
             call_id, turn.api, outcome=outcome, code=error.code, at=now, failed=about_the_path
         )
-        tools.log.warning("audit.unanswered", api=turn.api, outcome=outcome, problem=str(error))
+        tools.log.warning("audit.unanswered", api=turn.api, outcome=outcome, problem=_told(error, turn.api))
 
     def _answered(self, call_id: int, turn: Turn, cursor: Audit, answer: PostedAnswer) -> None:
         tools, now = self.tools, self.tools.now()
@@ -167,3 +168,10 @@ class Auditor:
             adopted=outcome.adopted,
             foreign=foreign,
         )
+
+
+def _told(error: RemoteError, api: str) -> str:
+    """Say what happened; the advice about a path that is not there is for tasks, and here nobody can follow it."""
+    if error.code != NOT_THERE:
+        return str(error)
+    return f"{api} has no id_list at the remote (code {NOT_THERE}) and is asked for it ever more rarely"

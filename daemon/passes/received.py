@@ -189,7 +189,7 @@ class Receiver:
     def _say(self, ends: list[Settlement], size: int) -> None:
         home = [one.task_id for one in ends if one.to is State.COLLECTED]
         if home:
-            self._tools.log.info("results.delivered", count=len(home), bytes=size, tasks=home[:5])
+            self._tools.log.info("results.received", count=len(home), bytes=size, tasks=home[:5])
             self._tools.came_home()
         for one in ends:
             if one.to is State.FAILED:

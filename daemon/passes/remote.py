@@ -49,6 +49,10 @@ PROBE_MS = 60_000
 """While an API refuses us, one call finds out whether it still does; no other is begun before this is over."""
 
 
+EX_UNAVAILABLE, EX_CONFIG = 69, 78
+"""Exit codes (sysexits.h): the remote cannot be reached, or refuses the login, which only somebody can put right."""
+
+
 class Caller(Enum):
     """Who calls: what is broken for one of them may work for the others."""
 
@@ -172,6 +176,13 @@ def kind_of(error: RemoteError) -> AnswerKind:
     if isinstance(error, AccountRefused):
         return AnswerKind.ACCOUNT
     return AnswerKind.UNREACHABLE
+
+
+def exit_code(remote: Remote) -> int:
+    """Say how a single round ended, as an exit code: what failed last, and was not well again since."""
+    if remote.failures and remote.kind is AnswerKind.ACCOUNT:
+        return EX_CONFIG
+    return EX_UNAVAILABLE if remote.failures or remote.refused else 0
 
 
 def outcome_of(error: RemoteError) -> str:

@@ -143,8 +143,9 @@ class Faults:
 def _check(name: str, probability: float) -> None:
     if name not in CATALOGUE:
         near = get_close_matches(name, CATALOGUE, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(CATALOGUE)}"
-        raise FaultsError(f"There is no fault called {name!r}; {hint}")
+        hint = f"did you mean {near[0]!r}? Known" if near else "known"
+        known = ", ".join(("none", "default", *CATALOGUE))
+        raise FaultsError(f"There is no fault called {name!r}; {hint} are {known}")
     if not 0 <= probability <= 1:
         raise FaultsError(f"The probability of {name} is {probability}; give a number between 0 and 1")
 

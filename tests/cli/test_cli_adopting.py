@@ -90,3 +90,15 @@ def test_what_cannot_be_meant_is_said_in_a_sentence_before_a_ledger_is_made(
     assert said.code == 2
     assert problem in said.err + said.out
     assert not book.path.exists()
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)], ids=["for real", "dry"])
+def test_a_remote_that_is_away_promises_nothing_and_names_no_task_that_was_not_taken(
+    readyd: Run, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, dry_run: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATAFORSEO_LOGIN", "sim@readyd.local")
+    monkeypatch.setenv("DATAFORSEO_PASSWORD", "simulate")
+    monkeypatch.setenv("READYD_BASE_URL", "http://127.0.0.1:1")
+    said = readyd("adopt", "--since", "1h", "--tag", "x", "--api", "serp", *dry_run)
+    assert said.code == 69
+    assert said.err.endswith("; give the command again later\n")

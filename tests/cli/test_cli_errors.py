@@ -119,6 +119,11 @@ def test_an_unusable_ledger_is_one_sentence_and_78(
     assert str(path) in said.err
 
 
+def test_a_missing_ledger_names_the_commands_that_make_one(readyd: Run, tmp_path: Path) -> None:
+    said = readyd("--ledger", str(tmp_path / "some.db"), "status")
+    assert all(f"`{name}`" in said.err for name in ("readyd run", "record", "post", "adopt"))
+
+
 @pytest.mark.parametrize("kind", ["empty directory", "text", "another program's database"])
 def test_nothing_is_recorded_into_what_is_no_ledger(
     readyd: Run, tmp_path: Path, kind: str, book: Any
@@ -209,7 +214,9 @@ def test_the_configuration_may_be_named_in_the_environment(
     readyd: Run, book: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("READYD_CONFIG", str(tmp_path / "none.toml"))
-    assert "none.toml" in readyd("status").err
+    said = readyd("status").err
+    assert "none.toml" in said
+    assert "READYD_CONFIG" in said
 
 
 # input of record

@@ -80,7 +80,7 @@ def test_a_person_may_ask_for_another_try(readyd: Any, book: Any, handed: None, 
     [
         (["retry"], "name the target"),
         (["retry", "nobody"], "known are app, old"),
-        (["again", "app"], "again"),
+        (["again", "app"], "targets cannot 'again'; give it retry NAME, or nothing"),
     ],
 )
 def test_a_wrong_word_is_explained(readyd: Any, book: Any, handed: None, words: list[str], part: str) -> None:

@@ -1,11 +1,14 @@
 """What fits on a line, and how people's words for time and size read."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.cli import words
 from daemon.cli.layout import Cell, Column, cells, fit, shorten, wrap
+from daemon.dataforseo.codes import MEANING, fact_of
 from ledger.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 ID = Column("id")
@@ -141,3 +144,28 @@ def test_an_instant_with_a_time_zone_is_understood(text: str) -> None:
 def test_any_other_instant_is_refused_with_a_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=rf"{why}.*; write it like"):
         words.moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("daemons", "commands"),
+    [
+        (
+            "it took longer than 60 s; it is asked again later",
+            "it took longer than 60 s; give the command again later",
+        ),
+        (
+            "code 50000 (x). Nothing to do: it is asked again later.",
+            "code 50000 (x). Give the command again later",
+        ),
+        ("Odd. The task is kept and asked for again later.", "Odd. Give the command again later"),
+        ("Top up the account.", "Top up the account"),
+    ],
+)
+def test_a_command_that_ends_promises_no_other_try(daemons: str, commands: str) -> None:
+    assert words.unrepeated(daemons) == commands
+
+
+def test_no_advice_about_a_code_promises_another_try_to_a_command() -> None:
+    for code in (None, 59999, *MEANING):
+        said = words.unrepeated(fact_of(code).advice)
+        assert not re.search(r"asked (for )?again later", said)

@@ -128,3 +128,24 @@ def test_spending_is_added_up_as_the_api_said_it(readyd: Any, book: Any) -> None
     assert {one["tag"] for one in readyd("spend", "--by", "tag", "--json").json["groups"]} == {"a", "b"}
     assert "refunds later" in readyd("spend").out
     assert readyd("spend", "--since", "tomorrow").code == 2
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_the_help_shows_a_line_that_can_be_copied(
+    readyd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = readyd("post", "--help").out
+    assert "\\b" not in said
+    (line,) = (one.strip() for one in said.splitlines() if one.strip().startswith("{"))
+    assert readyd("post", "--dry-run", written(tmp_path / "tasks.jsonl", line)).code == 0
+
+
+@pytest.mark.parametrize("command", ["post", "record"])
+def test_what_is_no_json_is_said_with_its_own_line_and_column(readyd: Any, command: str) -> None:
+    said = readyd(command, "-", stdin=f'{json.dumps(LINE)}\n{{"a":,}}\n{{\n')
+    second, third = said.err.splitlines()[-2:]
+    assert "line 2" in second
+    assert second.endswith("no JSON: Expecting value at column 6")
+    assert "line 3" in third
+    assert third.endswith("at column 2")

@@ -99,7 +99,8 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(
 def test_a_ledger_that_is_not_there_yet_is_ok_where_it_can_be_made(
     readyd: Run, book: Any, credentials: None
 ) -> None:
-    assert readyd("check").code == 0
+    said = readyd("check", "--json")
+    assert (said.code, outcomes(said)["engine"]) == (0, "ok")
     assert not book.path.parent.exists()
     said = readyd("check", "--ledger", "/dev/null/ledger.db", "--json")
     assert said.code == 78
@@ -121,6 +122,58 @@ def test_a_variable_that_sets_nothing_needs_attention(
     said = readyd("check")
     assert said.code == 1
     assert "READYD_LANES" in said.out
+
+
+WEBHOOK = '[webhook]\nlisten = "127.0.0.1:8470"\n'
+
+
+def checked(readyd: Run, tmp_path: Path, text: str) -> Any:
+    """Check a configuration of this text."""
+    file = tmp_path / "readyd.toml"
+    file.write_text(text)
+    return readyd("check", "--json", "--config", str(file))
+
+
+def detail(said: Any, topic: str) -> str:
+    return " ".join(one["detail"] for one in said.json["checks"] if one["topic"] == topic)
+
+
+def test_a_receiver_without_a_secret_is_found_before_run_refuses_it(
+    readyd: Run, book: Any, credentials: None, tmp_path: Path
+) -> None:
+    said = checked(readyd, tmp_path, WEBHOOK)
+    assert (said.code, outcomes(said)["webhook"]) == (78, "fail")
+    assert "webhook.secret_file" in detail(said, "webhook")
+    named = WEBHOOK + 'secret_file = "secret"\n'
+    said = checked(readyd, tmp_path, named)
+    assert (said.code, outcomes(said)["webhook"]) == (78, "fail")
+    secret = "s" * 43
+    (tmp_path / "secret").write_text(secret)
+    (tmp_path / "secret").chmod(0o600)
+    said = checked(readyd, tmp_path, named)
+    assert (said.code, outcomes(said)["webhook"]) == (0, "ok")
+    assert "1 secret" in detail(said, "webhook")
+    assert secret not in said.out
+
+
+def test_targets_that_cannot_take_results_are_found(
+    readyd: Run, book: Any, credentials: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "results"
+    files = f'[[target]]\nname = "files"\nkind = "directory"\npath = "{place}"\n'
+    said = checked(readyd, tmp_path, files)
+    assert (said.code, outcomes(said)["targets"]) == (1, "warn")
+    assert "files" in detail(said, "targets")
+    assert not place.exists()
+    place.mkdir()
+    said = checked(readyd, tmp_path, files)
+    assert (said.code, detail(said, "targets")) == (0, "1 target: files")
+    assert not list(place.iterdir())
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    lake = '[[target]]\nname = "lake"\nkind = "object"\nurl = "s3://bucket/prefix"\n'
+    said = checked(readyd, tmp_path, files + lake)
+    assert (said.code, outcomes(said)["targets"]) == (78, "fail")
+    assert detail(said, "targets").startswith("lake: an object target needs obstore")
 
 
 def test_another_package_of_our_name_is_found(
@@ -180,6 +233,23 @@ def test_a_remote_that_is_not_there_is_69(
     assert (said.code, outcomes(said)["settings"]) == (78, "fail")
 
 
+@pytest.mark.parametrize(
+    ("where", "password", "code"), [(None, None, 0), (None, "wrong", 78), ("http://127.0.0.1:1", None, 69)]
+)
+def test_one_round_tells_a_refused_login_from_a_remote_that_is_not_there(
+    process: Run,
+    environ: dict[str, str],
+    simulator: tuple[str, str, str],
+    where: str | None,
+    password: str | None,
+    code: int,
+) -> None:
+    url, login, right = simulator
+    environ |= {"READYD_BASE_URL": where or url, "DATAFORSEO_LOGIN": login}
+    environ["DATAFORSEO_PASSWORD"] = password or right
+    assert process("run", "--once").returncode == code
+
+
 # simulate
 
 
@@ -190,8 +260,11 @@ def test_a_taken_port_is_one_sentence(readyd: Run, simulator: tuple[str, str, st
     assert f"port {port} cannot be used" in said.err
 
 
-def test_a_wrong_fault_lists_those_there_are(readyd: Run) -> None:
-    assert "connect_error" in readyd("simulate", "--faults", "gremlins").err
+@pytest.mark.parametrize("wrong", ["gremlins", "conect_error"])
+def test_a_wrong_fault_lists_those_there_are_once(readyd: Run, wrong: str) -> None:
+    said = readyd("simulate", "--faults", wrong).err
+    assert "are none, default, connect_error, " in said
+    assert said.count("reset_body") == 1
 
 
 # demo

@@ -171,3 +171,11 @@ def test_an_edition_is_a_number_from_one_on(readyd: Run, book: Any, wrong: str) 
     (one,) = book.post(1)
     said = readyd("show", one, "--result", "--edition", wrong)
     assert (said.code, said.out) == (2, "")
+
+
+def test_an_edition_without_the_result_is_said_to_do_nothing(readyd: Run, book: Any) -> None:
+    (one,) = book.post(1)
+    book.collect([one])
+    said = readyd("show", one, "--edition", "1")
+    assert said.code == 2
+    assert "needs --result" in said.err

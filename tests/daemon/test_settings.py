@@ -176,7 +176,7 @@ BAD_FILES = [
     ("lanes = 0", ["lanes is 0", "a whole number from 1 to 30", "readyd.toml"]),
     ("lanes = 31", ["lanes is 31", "from 1 to 30"]),
     ("lanes = 3.0", ["lanes is 3.0", "a whole number"]),
-    ("lanes = true", ["lanes is True", "a whole number"]),
+    ("lanes = true", ["lanes is true", "a whole number"]),
     ('lanes = "3"', ["lanes is '3'", "a whole number"]),
     ("lanes = [3]", ["lanes is a list", "a whole number"]),
     ("lanes = 1" + "0" * 100, ["lanes is a huge number"]),
@@ -188,6 +188,7 @@ BAD_FILES = [
     ("tasks_ready_limit = 0", ["tasks_ready_limit is 0"]),
     ("max_body_mb = 0", ["max_body_mb is 0", "from 1 to 1024"]),
     ('log_level = "loud"', ["log_level is 'loud'", "one of debug, info, warning, error, critical"]),
+    ("post_enabled = true", ["post_enabled is true", "one of yes, no, a text in quotes"]),
     ('log_format = "xml"', ["log_format is 'xml'", "one of auto, console, json, journal"]),
     ('base_url = "ftp://x"', ["base_url is 'ftp://x'", "http or https"]),
     ('base_url = "api.dataforseo.com"', ["base_url is 'api.dataforseo.com'", "http or https"]),
@@ -212,7 +213,7 @@ BAD_FILES = [
     ("[[priority]]\ntag = 'a'", ["priority of [[priority]] 1 is missing", "whole number from 0 to 1000"]),
     ("[[priority]]\ntag = 'a'\npriority = 'high'", ["priority of [[priority]] 1 is 'high'"]),
     ("[[priority]]\ntag = 'a'\npriority = 1001", ["priority of [[priority]] 1 is 1001"]),
-    ("[[priority]]\ntag = 'a'\npriority = true", ["priority of [[priority]] 1 is True"]),
+    ("[[priority]]\ntag = 'a'\npriority = true", ["priority of [[priority]] 1 is true"]),
     ("[[priority]]\npriority = 5", ["[[priority]] 1 names neither function nor tag", 'function = "*"']),
     ("[[priority]]\ntags = 'a'\npriority = 5", ["[[priority]] 1", "'tags'", 'did you mean "tag"']),
     ("[[adopt]]\ntag = 'a'\n[[adopt]]", ["[[adopt]] 2 names neither"]),
@@ -323,7 +324,7 @@ def test_warnings_say_what_is_allowed_but_hardly_meant(settings: Load, tmp_path:
     secret.chmod(0o644)
     loaded = settings(
         f'tasks_ready_limit = 40\npassword_file = "{secret}"',
-        {"READYD_LANE": CANARY, "READYD_LANES": "4"},
+        {"READYD_LANE": CANARY, "READYD_LANES": "4", "READYD_CONFIG": "x", "READYD_DEBUG": "1"},
     )
     text = "\n".join(loaded.warnings)
     assert len(loaded.warnings) == 3

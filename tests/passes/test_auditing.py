@@ -198,6 +198,10 @@ def test_an_api_without_id_list_is_asked_ever_more_rarely_and_alarms_nobody(
         await life.until_settled()
         assert life.states() == {State.COLLECTED: 90}
         assert not [alert for kind in ("account", "throttled", "poll stale") for alert in life.alerts(kind)]
+        said = {line["problem"] for line in life.events("audit.unanswered")}
+        assert answer[0] == 200 or said == {
+            "serp has no id_list at the remote (code 40400) and is asked for it ever more rarely"
+        }
 
     live(story, faults=Faults.only(long_tail=0.5))
 

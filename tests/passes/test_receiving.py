@@ -82,6 +82,7 @@ def test_postbacks_bring_their_results_without_a_single_get(live: Live) -> None:
             await life.until_settled(within=HOUR)
         assert life.states() == {State.COLLECTED: 150}
         assert life.world.counts()["gets"] == 0
+        assert sum(line["count"] for line in life.events("results.received")) == 150
         home_at = [life.task(one).settled_at for one in ids]
         assert all(any(0 <= at - home <= SECOND for at in told) for home in home_at), "targets hear at once"
         assert {tuple(life.why(one)) for one in ids} == {("recorded", "postback", "postback")}

@@ -32,7 +32,7 @@ def test_faults_are_read_from_text(text: str, expected: dict[str, float]) -> Non
     ("text", "sentence"),
     [
         ("reset_bodies", "There is no fault called 'reset_bodies'; did you mean 'reset_body'?"),
-        ("xyz:0.5", "There is no fault called 'xyz'; known are: connect_error"),
+        ("xyz:0.5", "There is no fault called 'xyz'; known are none, default, connect_error"),
         ("fails:2", "The probability of fails is 2.0; give a number between 0 and 1"),
         ("fails:often", "The probability of fails is 'often'; give a number between 0 and 1"),
         ("fails:nan", "The probability of fails is nan; give a number between 0 and 1"),
