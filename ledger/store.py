@@ -264,10 +264,10 @@ class Ledger:
             found = database.rows(_NEWEST)
         return max((at for (at,) in found), default=None)
 
-    def move_tries(self, by_ms: int) -> int:
+    def move_tries(self, by_ms: int, now: int) -> int:
         """Move when to ask, post or hand over again, as somebody has set the clock; return how many there were."""
         with self._connection.writing() as database:
-            return settling.move_tries(database, by_ms)
+            return settling.move_tries(database, by_ms, now)
 
     def walk(self) -> Walk:
         """Begin to go through all outstanding tasks, page by page."""

@@ -15,7 +15,7 @@ def run(tools: Tools, by_ms: int) -> None:
     """Move every "not before" by as much as the clock was moved."""
     tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
     try:
-        tools.ledger.move_tries(by_ms)
+        tools.ledger.move_tries(by_ms, tools.now())
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
 

@@ -10,7 +10,7 @@ from daemon import virtual
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import Options
 from daemon.standing import as_candidate
-from ledger.records import State
+from ledger.records import Postponement, State
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -294,5 +294,28 @@ def test_what_waits_is_not_kept_waiting_by_a_clock_that_was_set_back_while_ready
         life.start()
         await life.until_settled(within=20 * MINUTE)
         assert life.states() == {State.COLLECTED: 20}
+
+    live(story, true_time=True)
+
+
+def test_a_try_noted_between_a_step_of_the_clock_and_its_notice_is_not_put_off_by_the_step(
+    live: Live,
+) -> None:
+    """The step is noticed some seconds later; what was written meanwhile is in the new time already."""
+
+    async def story(life: Any) -> None:
+        life.post(count=20)
+        await life.sleep(30 * MINUTE)
+        life.line.instead = lambda path: (200, b"{") if "task_get" in path else None
+        life.start()
+        await life.sleep(10 * SECOND)
+        assert life.states() == {State.READY: 20}
+        virtual.step_wall_clock(3 * HOUR)
+        life.ledger.postpone(
+            [Postponement(one, 1, life.now() + MINUTE, 40602, None, None) for one in life.tasks()]
+        )
+        life.line.instead = lambda path: None
+        await life.until_settled(within=20 * MINUTE)
+        assert life.events("clock.stepped")
 
     live(story, true_time=True)
