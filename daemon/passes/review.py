@@ -68,15 +68,16 @@ def _is_for_lists(task: Candidate) -> bool:
 
 
 def _store_bands(tools: Tools, near: list[Nearing]) -> None:
-    """Write the bands that changed, for the views."""
+    """Write the bands and deadlines that changed, for the views."""
     if not near:
         return
     stored = tools.ledger.tasks.bands([one.task.id for one in near])
-    changes = [
-        (one.task.id, one.band, None if one.band is Band.FRESH else one.deadline_at)
+    found = {
+        one.task.id: (one.band, None if one.band is Band.FRESH else one.deadline_at)
         for one in near
-        if _is_for_lists(one.task) and stored.get(one.task.id) != one.band
-    ]
+        if _is_for_lists(one.task)
+    }
+    changes = [(task_id, *now) for task_id, now in found.items() if stored.get(task_id) != now]
     if changes:
         tools.ledger.tasks.set_bands(changes)
 
