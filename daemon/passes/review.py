@@ -101,7 +101,7 @@ def _conditions_of_the_remote(
         )
         count = sum(one.posted + one.ready for one in outstanding)
         found.append(Condition(AlertKind.POLL_STALE, "lists", "critical", count, detail, "readyd status"))
-    if remote.throttled_at is not None and now - remote.throttled_at < 5 * MINUTE_MS:
+    if remote.throttled(now, tools.rules):
         detail = (
             "the remote says that calls come too fast; readyd slowed down (another program on the account?)"
         )
