@@ -61,17 +61,43 @@ def apply(database: LedgerDatabase, assignments: str, moves: Sequence[Move]) -> 
 
 
 def remember(database: LedgerDatabase, transitions: Iterable[Transition]) -> None:
-    """Write transition rows."""
+    """Write transition rows, with numbers that were never used before."""
+    first = int(database.one(_NEXT_ID))
     database.executemany(
-        "insert into transition (task_id, from_state, to_state, reason, at) values (?, ?, ?, ?, ?)",
+        "insert into transition (id, task_id, from_state, to_state, reason, at) values (?, ?, ?, ?, ?, ?)",
         [
             (
+                number,
                 one.task_id,
                 None if one.from_state is None else str(one.from_state),
                 str(one.to_state),
                 one.reason,
                 one.at,
             )
-            for one in transitions
+            for number, one in enumerate(transitions, first)
         ],
     )
+
+
+def forget(database: LedgerDatabase, task_id: str) -> None:
+    """Delete the history of a task; its numbers stay used.
+
+    Targets and queues remember up to which number they have looked. SQLite would give the newest numbers again, and
+    what moves under them would be seen by nobody.
+    """
+    database.change(_USED)
+    database.change("delete from transition where task_id = ?", [task_id])
+
+
+# The fact names the greatest number that was used when a history was last deleted.
+_NEXT_ID = """
+    select 1 + max(coalesce((select max(id) from transition), 0),
+                   coalesce((select cast(value as integer) from fact where name = 'moves_used'), 0))
+"""
+
+_USED = """
+    insert into fact (name, value, at)
+    select 'moves_used', cast(id as text), at from transition where id = (select max(id) from transition)
+    on conflict (name) do update set value = excluded.value, at = excluded.at
+        where cast(excluded.value as integer) > cast(value as integer)
+"""

@@ -1,5 +1,6 @@
 """Gives a task of ours the remote's id, inside a transaction of the caller. Does not know where that id comes from."""
 
+from ledger import moves
 from ledger.database import LedgerDatabase
 
 
@@ -14,7 +15,7 @@ def rename(database: LedgerDatabase, old: str, new: str, key: str) -> None:
         # Somebody recorded it by hand, or a rule adopted it from a row whose tag could not be read: that history
         # goes on. The one of the plan would contradict it.
         database.change(_MERGED, [old, new])
-        database.change("delete from transition where task_id = ?", [old])
+        moves.forget(database, old)
         database.change("delete from task where id = ?", [old])
     database.change("update intent set task_id = ? where key = ?", [new, key])
 

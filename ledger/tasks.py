@@ -83,11 +83,13 @@ class TaskTable:
             "(posted_at <= ? or earliest_done_at <= ? or band <> 'fresh')", before, before
         )
 
-    def bands(self, ids: Sequence[str]) -> dict[str, Band]:
-        """Return the bands of tasks as the last review stored them."""
+    def bands(self, ids: Sequence[str]) -> dict[str, tuple[Band, int | None]]:
+        """Return the bands and visibility deadlines of tasks as the last review stored them."""
         with self._connection.reading() as database:
-            found = database.rows(f"select id, band from task where {_GIVEN}", [rows.ids_json(ids)])
-            return {task_id: Band(band) for task_id, band in found}
+            found = database.rows(
+                f"select id, band, expires_at from task where {_GIVEN}", [rows.ids_json(ids)]
+            )
+            return {task_id: (Band(band), expires_at) for task_id, band, expires_at in found}
 
     def stuck(self, tries: int) -> list[Candidate]:
         """Return outstanding tasks that got an answer which is neither "not yet" nor the remote's own trouble."""

@@ -11,7 +11,7 @@ from itertools import count
 from daemon.dataforseo.errors import AccountRefused, RemoteError, Throttled, Unreachable
 from daemon.dataforseo.pages import PAGE_ROWS
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
-from daemon.passes import newcomers, ruling
+from daemon.passes import lookup, newcomers, ruling
 from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import answers
@@ -168,6 +168,9 @@ class Adopter:
     def _take(self, call_id: int, api: str, answer: PostedAnswer, found: Harvest, seen: set[str]) -> bool:
         """Take in what a page shows; say whether it showed anything new."""
         tools, now = self.tools, self.tools.now()
+        if not self.dry:
+            # One of ours whose answer was lost is no stranger: taken in beside its plan, it would be there twice.
+            lookup.adopt_silently(tools, answer.rows)
         page = newcomers.read(answer, tools.ledger.tasks, tools.rules, now, seen)
         outcome = tools.ledger.record_adoption(
             call_id,

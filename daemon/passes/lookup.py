@@ -179,7 +179,12 @@ def awaited(tools: Tools, outstanding: Sequence[Outstanding]) -> list[Outstandin
 
 def adopt_posted(tools: Tools, rows: Sequence[PostedRow]) -> int:
     """Give tasks in doubt the ids under which id_list shows them; return how many."""
-    return _adopt(tools, [Finding(row.key, row.task_id, row.posted_at, row.cost) for row in rows if row.key])
+    return _adopt(tools, _of_posted(rows))
+
+
+def adopt_silently(tools: Tools, rows: Sequence[PostedRow]) -> int:
+    """Do the same for a command, which does not log."""
+    return len(_found(tools, _of_posted(rows)))
 
 
 def adopt_listed(tools: Tools, rows: Sequence[Sighting]) -> int:
@@ -187,14 +192,23 @@ def adopt_listed(tools: Tools, rows: Sequence[Sighting]) -> int:
     return _adopt(tools, [Finding(row.key, row.task_id, row.posted_at) for row in rows if row.key])
 
 
+def _of_posted(rows: Sequence[PostedRow]) -> list[Finding]:
+    return [Finding(row.key, row.task_id, row.posted_at, row.cost) for row in rows if row.key]
+
+
 def _adopt(tools: Tools, findings: Sequence[Finding]) -> int:
+    ids = _found(tools, findings)
+    if ids:
+        tools.log.info("lookup.found", count=len(ids), tasks=list(ids[:5]))
+    return len(ids)
+
+
+def _found(tools: Tools, findings: Sequence[Finding]) -> tuple[str, ...]:
     if not findings:
-        return 0
+        return ()
     waiting = tools.ledger.intents.keys_waiting([one.key for one in findings])
     mine, now = [one for one in findings if one.key in waiting], tools.now()
     if not mine:
-        return 0
+        return ()
     mine = [replace(one, posted_at=min(now, one.posted_at or now)) for one in mine]
-    ids = tools.ledger.intents.found(mine, now)
-    tools.log.info("lookup.found", count=len(ids), tasks=list(ids[:5]))
-    return len(ids)
+    return tools.ledger.intents.found(mine, now)

@@ -80,12 +80,14 @@ class Remote:
     resume_ticks: int = 0  # no call before
     asked_pause_ticks: int = 0  # the remote's own wish; an answer to an earlier call does not end it
     throttled_at: int | None = None  # the last time the remote said that we ask too fast
+    throttled_again: bool = False  # it said so before, and let us ask in between
     empty_lists: dict[str, int] = field(default_factory=dict)  # listing -> since when suspiciously empty
     refused: dict[str, Refusal] = field(default_factory=dict)  # by API
     answers: int = 0  # usable answers so far
     back_at: int = 0  # when the last outage ended
     failed_last: Caller = Caller.LISTS
     failing: dict[str, int] = field(default_factory=dict)  # task -> `answers` when its GET last brought none
+    _answers_then: int = 0  # `answers` when we last asked too fast
 
     def well(self, api: str, now: int) -> bool:
         """Note an answer (of an API): the remote is there and lets us in. Say whether it did not before."""
@@ -124,9 +126,22 @@ class Remote:
         self.since = now if self.since is None else self.since
         pause = answers.remote_pause(self.failures, kind, rules)
         if isinstance(error, Throttled):
-            self.throttled_at = now
+            self._throttled(now, rules)
             self.asked_pause_ticks = max(self.asked_pause_ticks, ticks + (error.retry_after_ms or 0))
         self.resume_ticks = max(self.resume_ticks, ticks + pause)
+
+    def throttled(self, now: int, rules: Rules) -> bool:
+        """Say whether the remote's last word that we ask too fast still stands."""
+        stands_ms = rules.throttled_again_stands_ms if self.throttled_again else rules.throttled_stands_ms
+        return self.throttled_at is not None and 0 <= now - self.throttled_at < stands_ms
+
+    def _throttled(self, now: int, rules: Rules) -> None:
+        since = rules.throttled_recurs_ms if self.throttled_at is None else now - self.throttled_at
+        if not 0 <= since < rules.throttled_recurs_ms:
+            self.throttled_again = False
+        elif since >= rules.throttled_stands_ms and self.answers > self._answers_then:
+            self.throttled_again = True
+        self.throttled_at, self._answers_then = now, self.answers
 
     def pause_ms(self, ticks: int, caller: Caller = Caller.LISTS) -> int:
         """How long this caller should begin no call; 0 when it may now."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from daemon.passes import unposted
 from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
-from daemon.policy import alerts, deliveries, expiry, handover, listing
+from daemon.policy import alerts, deliveries, expiry, handover, listing, silence
 from daemon.policy.alerts import AlertKind, Condition, Nearing
 from daemon.policy.answers import AnswerKind
 from daemon.standing import Standings
@@ -32,22 +32,23 @@ def run(tools: Tools) -> str:
     standings = Standings(looks, now, tools.rules)
     near = [_nearing(standings, task) for task in aged]
     hidden = tools.ledger.tasks.blocked() if any(one.blocked for one in outstanding) else []
+    standing = tools.ledger.alerts.open()
     _store_bands(tools, near)
     conditions = [
         *alerts.expiring(one for one in near if _is_for_lists(one.task)),
         *alerts.retention(_nearing_retention(tools, task, now) for task in aged if task.posted_at <= old),
         *alerts.blocked([_nearing(standings, task) for task in hidden]),
-        *_conditions_of_the_remote(tools, outstanding, looks, now),
+        *_conditions_of_the_remote(tools, outstanding, looks, standing, now),
         *_conditions_of_tasks(tools, now),
         *deliveries.conditions(
             tools.ledger.tasks.moved_since(Reason.FAILED_DELIVERY, now - HOUR_MS),
             tools.ledger.failures.causes(now - HOUR_MS - deliveries.LAG_MS),
         ),
-        *unposted.conditions(tools),
+        *unposted.conditions(tools, standing),
         *_conditions_of_the_ledger(tools),
         *_conditions_of_targets(tools, now),
     ]
-    _tell(tools, alerts.decide(conditions, tools.ledger.alerts.open(), now, tools.rules))
+    _tell(tools, alerts.decide(conditions, standing, now, tools.rules))
     return _status_line(outstanding, looks, len(conditions), now)
 
 
@@ -67,37 +68,40 @@ def _is_for_lists(task: Candidate) -> bool:
 
 
 def _store_bands(tools: Tools, near: list[Nearing]) -> None:
-    """Write the bands that changed, for the views."""
+    """Write the bands and deadlines that changed, for the views."""
     if not near:
         return
     stored = tools.ledger.tasks.bands([one.task.id for one in near])
-    changes = [
-        (one.task.id, one.band, None if one.band is Band.FRESH else one.deadline_at)
+    found = {
+        one.task.id: (one.band, None if one.band is Band.FRESH else one.deadline_at)
         for one in near
-        if _is_for_lists(one.task) and stored.get(one.task.id) != one.band
-    ]
+        if _is_for_lists(one.task)
+    }
+    changes = [(task_id, *now) for task_id, now in found.items() if stored.get(task_id) != now]
     if changes:
         tools.ledger.tasks.set_bands(changes)
 
 
 def _conditions_of_the_remote(
-    tools: Tools, outstanding: Sequence[Outstanding], looks: Mapping[str, Look], now: int
+    tools: Tools,
+    outstanding: Sequence[Outstanding],
+    looks: Mapping[str, Look],
+    standing: Sequence[Alert],
+    now: int,
 ) -> list[Condition]:
     remote, found = tools.remote, _refusals(tools, outstanding)
     # One cause, one alert: an API that refuses us is not asked, so its lists are not stale by themselves.
     outstanding = [one for one in outstanding if api_of(one.function) not in remote.refused]
-    due = listing.unanswered_since(outstanding, looks, tools.scopes, now, tools.rules)
-    # The time before readyd was started is not the lists' silence.
-    silent_since = None if due is None else max(due, tools.started_at)
+    silent_since = _silent_since(tools, outstanding, looks, standing, now)
     if remote.kind is AnswerKind.ACCOUNT:
         found.append(_account_refused("account", remote.detail))
-    elif silent_since is not None and now - silent_since >= tools.rules.poll_stale_ms:
+    elif silent_since is not None:
         detail = f"a list that is due was not read since {as_text(silent_since)}" + (
             f": {remote.detail}" if remote.detail else ""
         )
         count = sum(one.posted + one.ready for one in outstanding)
         found.append(Condition(AlertKind.POLL_STALE, "lists", "critical", count, detail, "readyd status"))
-    if remote.throttled_at is not None and now - remote.throttled_at < 5 * MINUTE_MS:
+    if remote.throttled(now, tools.rules):
         detail = (
             "the remote says that calls come too fast; readyd slowed down (another program on the account?)"
         )
@@ -109,6 +113,22 @@ def _conditions_of_the_remote(
         detail = f"{path} is suddenly empty while its tasks are outstanding; nothing is concluded from it"
         found.append(Condition(AlertKind.EMPTY_LIST, path, "warning", 1, detail, "readyd status"))
     return found
+
+
+def _silent_since(
+    tools: Tools,
+    outstanding: Sequence[Outstanding],
+    looks: Mapping[str, Look],
+    standing: Sequence[Alert],
+    now: int,
+) -> int | None:
+    """Return since when the lists are silent, if that is worth an alert, or one that stands is not over."""
+    due = listing.unanswered_since(outstanding, looks, tools.scopes, now, tools.rules)
+    known_ms = tools.silence.known_ms(due, now - tools.started_at, tools.ticks())
+    opened_at = next((one.opened_at for one in standing if one.kind == AlertKind.POLL_STALE), None)
+    if opened_at is None:
+        return silence.begins(due, known_ms, now, tools.rules)
+    return silence.lasts(outstanding, looks, tools.scopes, now, tools.rules, opened_at)
 
 
 def _refusals(tools: Tools, outstanding: Sequence[Outstanding]) -> list[Condition]:

@@ -13,6 +13,7 @@ from daemon.passes.bugs import Bugs
 from daemon.passes.disk import Disk
 from daemon.passes.postbox import Postbox
 from daemon.passes.remote import Remote
+from daemon.passes.silence import Silence
 from daemon.policy.budget import Limiter
 from daemon.policy.choices import VariantPattern
 from daemon.policy.listing import Scope
@@ -40,6 +41,7 @@ class Tools:
     started_at: int = 0  # wall ms UTC
     follow_account: bool = True  # the general budget follows what user_data says
     remote: Remote = field(default_factory=Remote)
+    silence: Silence = field(default_factory=Silence)
     disk: Disk = field(default_factory=Disk)
     bugs: Bugs = field(default_factory=Bugs)
     targets: Sequence[tuple[TargetRule, Door]] = ()

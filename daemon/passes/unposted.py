@@ -1,6 +1,6 @@
 """What is worth an alert about posting: who takes nothing, and which tasks nobody knows of. Decides no deadline."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from daemon.passes.lookup import can_tell
 from daemon.passes.postbox import ALL
@@ -8,12 +8,13 @@ from daemon.passes.remote import api_of
 from daemon.passes.tools import Tools
 from daemon.policy.alerts import AlertKind, Condition
 from ledger.intent_records import Unknown
+from ledger.records import Alert
 from ledger.times import as_text
 
 
-def conditions(tools: Tools) -> list[Condition]:
-    """Say what is wrong with posting now."""
-    return [*_stops(tools), *_doubts(tools)]
+def conditions(tools: Tools, standing: Sequence[Alert]) -> list[Condition]:
+    """Say what is wrong with posting now; `standing` are the alerts that are open."""
+    return [*_stops(tools), *_doubts(tools, standing)]
 
 
 def _stops(tools: Tools) -> list[Condition]:
@@ -30,20 +31,28 @@ def _stops(tools: Tools) -> list[Condition]:
     return found
 
 
-def _doubts(tools: Tools) -> list[Condition]:
+def _doubts(tools: Tools, standing: Sequence[Alert]) -> list[Condition]:
     """Group by API the tasks that were sent and never answered, and that nobody can look up, or did in vain so far."""
-    ticks, found = tools.ticks(), []
-    unknown = tools.ledger.intents.unknown(tools.postbox.under_way)
-    doubted = tools.postbox.doubted
-    late = [
-        one
-        for one in unknown
-        if not can_tell(one.function) or ticks - doubted.get(one.call_id, ticks) >= tools.rules.lookup_late_ms
-    ]
+    unknown, found = tools.ledger.intents.unknown(tools.postbox.under_way), []
+    told = {one.subject for one in standing if one.kind == AlertKind.UNANSWERED}
+    late = [one for one in unknown if not can_tell(one.function) or _in_vain(tools, one, told)]
     for api in sorted({api_of(one.function) for one in late}):
         group = [one for one in late if api_of(one.function) == api]
         found.append(_doubt(tools, api, group))
     return found
+
+
+def _in_vain(tools: Tools, one: Unknown, told: Container[str]) -> bool:
+    """Say whether a call is in doubt for long.
+
+    That is counted by the monotonic clock, from the start on: no look was possible before. But an alert that stands is
+    not over because the daemon was restarted, so meanwhile the time of the call will do.
+    """
+    ticks, late_ms = tools.ticks(), tools.rules.lookup_late_ms
+    noticed = tools.postbox.doubted.get(one.call_id, ticks)
+    return ticks - noticed >= late_ms or (
+        api_of(one.function) in told and tools.now() - one.begun_at >= late_ms
+    )
 
 
 def _doubt(tools: Tools, api: str, group: Sequence[Unknown]) -> Condition:

@@ -166,6 +166,10 @@ class Rules:
     alert_repeat_ms: int = 4 * HOUR_MS
     quiet_ms: int = 3 * MINUTE_MS  # with a review every minute, the line comes within five of the end
     poll_stale_ms: int = 10 * MINUTE_MS
+    # A refusal for haste is believed for so long; when they recur, for longer than the limiter is slow after one.
+    throttled_stands_ms: int = 5 * MINUTE_MS
+    throttled_again_stands_ms: int = 15 * MINUTE_MS
+    throttled_recurs_ms: int = HOUR_MS  # later ones are a new story
     empty_list_least: int = 50  # so many expected rows make an empty list suspicious
 
     priority_rules: tuple[PriorityRule, ...] = ()

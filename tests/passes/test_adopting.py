@@ -16,6 +16,7 @@ from daemon.policy.budget import BY_HAND
 from daemon.policy.rules import AdoptRule, PriorityRule, Rules
 from daemon.settings import Secret, Settings
 from daemon.simulator.options import LOGIN, PASSWORD, Options
+from ledger.keys import sent_tag
 from ledger.records import State
 from ledger.store import Ledger
 
@@ -111,6 +112,26 @@ def test_it_takes_what_a_rule_names_with_what_id_list_says_and_twice_changes_not
         assert life.states() == {State.COLLECTED: 3}
 
     live(story, rules=rules, foreign=True)
+
+
+def test_a_task_of_ours_whose_answer_was_lost_is_found_and_not_taken_in_beside_its_plan(live: Live) -> None:
+    async def story(life: Any) -> None:
+        keyword = {"keyword": "k", "location_code": 2840, "language_code": "en"}
+        life.ledger.plan([{"function": ORGANIC, "tag": "shop", **keyword}], "b", now=life.now())
+        (one,) = life.ledger.intents.next(ORGANIC, life.now(), life.now(), 1)
+        life.ledger.intents.begin(ORGANIC, [one], life.now())
+        (task_id,) = life.post(record=False, tag=sent_tag("shop", one.key))
+        await life.sleep(MINUTE)
+        found = await adopt(life, AdoptRule(None, "shop"), dry=True)
+        assert life.states() == {State.POSTING: 1}
+        found = await adopt(life, AdoptRule(None, "shop"))
+        assert (found.taken, found.known, found.problems) == (0, 1, [])
+        assert life.why(task_id)[:3] == ["planned", "sent", "found"]
+        life.start()
+        await life.until_settled()
+        assert set(life.tasks()) == {task_id}
+
+    live(story)
 
 
 def test_a_dry_run_writes_its_calls_and_nothing_else(live: Live) -> None:

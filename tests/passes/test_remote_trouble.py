@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from daemon.dataforseo.errors import Throttled
+from daemon.passes.remote import Remote
 from daemon.policy.rules import Rules
 from daemon.simulator.faults import Faults
 from ledger.records import Band, State
@@ -11,6 +13,7 @@ from ledger.records import Band, State
 SECOND = 1_000
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 ORGANIC = "serp/google/organic"
 
 Live = Callable[..., Any]
@@ -310,3 +313,29 @@ def test_a_full_window_postpones_no_deadline_of_what_it_hides(live: Live) -> Non
 
     short = Rules(visibility_ms=2 * HOUR, expiring_ms=90 * MINUTE, urgent_ms=HOUR, critical_ms=HOUR // 2)
     live(story, rules=short)
+
+
+def refuse_for_haste(remote: Remote, at: int) -> None:
+    error = Throttled("too fast", code=40202)
+    remote.troubled(error, "serp", now=at, ticks=at, rules=Rules())
+
+
+def stands(remote: Remote, at: int) -> list[bool]:
+    """Whether the remote's last word that we ask too fast stands 4, 6, 14 and 16 minutes after an instant."""
+    return [remote.throttled(at + minutes * MINUTE, Rules()) for minutes in (4, 6, 14, 16)]
+
+
+def test_haste_that_recurs_is_believed_for_longer() -> None:
+    remote = Remote()
+    refuse_for_haste(remote, DAY)
+    assert stands(remote, DAY) == [True, False, False, False]
+    assert not remote.throttled(DAY - MINUTE, Rules()), "the clock was set back"
+    for minutes in (1, 10, 20):  # a siege: nothing is answered in between
+        refuse_for_haste(remote, DAY + minutes * MINUTE)
+    assert stands(remote, DAY + 20 * MINUTE) == [True, False, False, False]
+    remote.well("serp", DAY + 25 * MINUTE)
+    refuse_for_haste(remote, DAY + 29 * MINUTE)
+    assert stands(remote, DAY + 29 * MINUTE) == [True, True, True, False]
+    remote.well("serp", DAY + 40 * MINUTE)
+    refuse_for_haste(remote, DAY + 2 * HOUR)
+    assert stands(remote, DAY + 2 * HOUR) == [True, False, False, False]

@@ -131,6 +131,27 @@ async def throttled(life: Any, watch: Watch) -> None:
     await home_and_quiet(life)
 
 
+async def now_and_then(life: Any, watch: Watch) -> None:
+    """Another program uses up the account's calls every nine minutes, for three hours; all other calls are answered."""
+    life.start()
+    refused: list[int] = []
+
+    def hasty(path: str) -> tuple[int, bytes] | None:
+        if "task_get" not in path or (refused and life.now() - refused[-1] < 9 * MINUTE):
+            return None
+        refused.append(life.now())
+        return refusal(40202, "Rate limit exceeded.")
+
+    life.line.instead = hasty
+    watch.kind = "throttled"
+    for _ in range(90):
+        life.post(count=30, priority=2)
+        await life.sleep(2 * MINUTE)
+    mended(life)
+    watch.true_at, watch.over_at = refused[0], refused[-1] + 15 * MINUTE
+    await home_and_quiet(life)
+
+
 async def full_window(life: Any, watch: Watch) -> None:
     """Foreign tasks that nobody collects fill the window; ours are fetched by id, as fast as the account allows."""
     life.post(count=1_100, owner="foreign")
@@ -275,6 +296,7 @@ FAULTS = (
     Fault("no money", refused(40200, "Payment Required.", 402)),
     Fault("one API is refused", one_api),
     Fault("calls come too fast", throttled, world={"throttled": True}),
+    Fault("calls come too fast now and then", now_and_then, world={"throttled": True}),
     Fault(
         "a window full of foreign tasks",
         full_window,
