@@ -135,13 +135,18 @@ def _set_mode(database: LedgerDatabase, engine: Engine, path: Path) -> None:
         )
 
 
+_IDENTITY = """
+    select (select application_id from pragma_application_id), (select user_version from pragma_user_version),
+           (select count(*) from sqlite_master)"""
+"""In one statement: another process may create the file meanwhile."""
+
+
 def _identify(database: LedgerDatabase, path: Path, kind: Kind, *, readonly: bool) -> None:
-    found = database.one("pragma application_id")
-    version = database.one("pragma user_version")
+    ((found, version, objects),) = database.rows(_IDENTITY)
     if found == kind.application_id:
         _require_version(version, path, kind, readonly=readonly)
         return
-    if found == version == database.one("select count(*) from sqlite_master") == 0:
+    if found == version == objects == 0:
         if readonly:
             raise NotALedgerError(
                 f"{path} is empty, so there is no {kind.noun} in it to read; name another file"

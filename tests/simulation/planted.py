@@ -8,7 +8,7 @@ from tests.simulation.bugs import Bug, bug
 BUGS: tuple[Bug, ...] = (
     bug(
         "state before body",
-        21,
+        56,
         (
             "daemon.passes.recorder",
             """
