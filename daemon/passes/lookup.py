@@ -156,7 +156,7 @@ class Finder:
         self._not_before[api] = tools.ticks() + min(least << min(self._voids[api] - 1, 20), most)
         if tools.postbox.flaws.get(api) != problem:
             tools.log.warning("lookup.void", api=api, problem=problem, proves_nothing=flaw is not None)
-        tools.postbox.flaws[api] = problem
+        tools.postbox.flaws[api] = problem.rstrip(".")
 
 
 def can_tell(function: str) -> bool:
