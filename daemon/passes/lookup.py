@@ -149,14 +149,14 @@ class Finder:
 
     def _void(self, api: str, problem: str, flaw: Flaw | None = None) -> None:
         """Let a read be begun anew, a little later."""
-        tools = self.tools
+        tools, problem = self.tools, problem.rstrip(".")
         self._reads.pop(api, None)
         self._voids[api] = self._voids.get(api, 0) + 1
         least, most = tools.rules.lookup_retry_ms, tools.rules.lookup_retry_most_ms
         self._not_before[api] = tools.ticks() + min(least << min(self._voids[api] - 1, 20), most)
         if tools.postbox.flaws.get(api) != problem:
             tools.log.warning("lookup.void", api=api, problem=problem, proves_nothing=flaw is not None)
-        tools.postbox.flaws[api] = problem.rstrip(".")
+        tools.postbox.flaws[api] = problem
 
 
 def can_tell(function: str) -> bool:
