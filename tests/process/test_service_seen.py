@@ -97,7 +97,7 @@ def test_every_line_of_the_log_has_its_form(
     wrong = {**program.environ, "DATAFORSEO_PASSWORD": "wrong"}
     with (program.ledger.parent / "daemon.log").open("a") as log:
         once = [sys.executable, "-m", "daemon", "run", "--once"]
-        assert subprocess.run(once, env=wrong, stderr=log, timeout=60, check=False).returncode == 69
+        assert subprocess.run(once, env=wrong, stderr=log, timeout=60, check=False).returncode == 78
     daemon = begin(program, "run")
     until(lambda: program.collected() >= 10, "some are collected")
     assert stopped(daemon) == 0
