@@ -86,7 +86,7 @@ def test_bands_are_computed_now_and_not_taken_from_the_last_review(readyd: Run, 
 
 def test_a_clear_look_moves_the_deadlines_of_what_it_did_not_show(readyd: Run, book: Any) -> None:
     book.post(1, hours_ago=70)
-    book.look([], hours_ago=1)
+    book.look([], hours_ago=-0.01)  # after it was recorded
     seen = readyd("status", "--json").json
     assert seen["bands"]["fresh"] == 1
     assert 70 * HOUR_MS < seen["nearest_deadline"]["deadline_at"] - book.now < 72 * HOUR_MS
