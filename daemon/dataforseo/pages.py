@@ -37,7 +37,7 @@ def read_page(body: bytes, api: str, name: str) -> Page:
         raise Garbled(f"{about} holds no page (code {code}); it is asked again later", code)
     rows = [row for element in call.elements for row in _rows_of(element.result, about)]
     if code == OK:
-        _check(call, len(rows), name, about)
+        _check(call, len(rows), [api, name], about)
     return Page(code, message, tuple(rows))
 
 
@@ -55,12 +55,12 @@ def _rows_of(result: Raw, about: str) -> Sequence[Raw]:
     return [entry for entry in entries if not shapes.is_null(entry)]
 
 
-def _check(call: Call, rows: int, name: str, about: str) -> None:
+def _check(call: Call, rows: int, path: list[str], about: str) -> None:
     """Refuse the page of another call (it may hold rows with ids as well), and one that announces rows and has none."""
     for element in call.elements:
-        if element.segments and element.segments[-1] != name:
-            path = "/".join(element.segments)
-            raise Garbled(f"{about} answers another call, {path[:120]!r}; it is asked again later")
+        if element.segments and element.segments[-2:] != path:
+            other = "/".join(element.segments)
+            raise Garbled(f"{about} answers another call, {other[:120]!r}; it is asked again later")
     counts = [shapes.number(shapes.value(element.result_count)) or 0 for element in call.elements]
     if not rows and sum(counts) > 0:
         raise Garbled(f"{about} announces {sum(counts):.0f} rows and holds none; it is asked again later")
