@@ -207,7 +207,7 @@ def test_a_code_that_is_no_success_is_no_page(remote: Any, code: int) -> None:
         b'{"status_code": 20000, "tasks": [{"status_code": 20000, "result_count": 3, "result": null}]}',
         b'{"status_code": 20000, "tasks": [{"status_code": 20000, "path": ["v3", "tasks_ready"], "result": []}]}',
         # An old page of another API would say that its tasks are pending still.
-        b'{"status_code": 20000, "tasks": [{"status_code": 20000, "path": ["v3", "on_page", "id_list"], "result": []}]}',
+        b'{"status_code": 20000, "tasks": [{"status_code": 20000, "path":["v3", "on_page", "id_list"], "result": []}]}',
     ],
 )
 def test_what_is_no_answer_of_id_list_proves_nothing(body: bytes) -> None:
