@@ -388,5 +388,4 @@ def stop_on_signals(service: Service) -> None:
     """Let SIGTERM and SIGINT end the service; handlers only set flags."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, service.ask_to_stop)
+        loop.add_signal_handler(number, service.ask_to_stop)

@@ -12,7 +12,7 @@ from daemon.dataforseo.errors import AccountRefused, RemoteError, Throttled, Unr
 from daemon.dataforseo.pages import PAGE_ROWS
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
 from daemon.passes import lookup, newcomers, ruling
-from daemon.passes.remote import ABOUT_THE_PATH, outcome_of
+from daemon.passes.remote import ABOUT_THE_PATH, NOT_THERE, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import answers
 from daemon.policy.answers import AnswerKind
@@ -21,9 +21,6 @@ from ledger.times import HOUR_MS, SECOND_MS
 
 TRIES = 3
 """So often a page is asked for when no answer comes; each try costs a call of the budget."""
-
-NOT_THERE = 40400
-"""docs appendix/errors: no such path. ai_optimization's id_list is named by the help center alone."""
 
 
 @dataclass(slots=True)

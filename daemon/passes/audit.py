@@ -11,14 +11,13 @@ from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer
 from daemon.passes import blocking, lookup, newcomers, ruling
 from daemon.passes.overtaken import Overtaken
-from daemon.passes.remote import ABOUT_THE_PATH, Caller, outcome_of
+from daemon.passes.remote import ABOUT_THE_PATH, NOT_THERE, Caller, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import audit
 from daemon.policy.audit import PAGE_ROWS, Page, Turn
 from ledger.evidence import AuditOutcome
 from ledger.records import Audit
 
-NOT_THERE = 40400
 REPLAN_MS = 30_000
 """Tasks are also recorded by other processes; so a plan is made anew at least this often."""
 

@@ -30,6 +30,8 @@ _OUTCOMES: dict[type[RemoteError], str] = {
 ABOUT_THE_PATH = (RequestRefused, Garbled, TooLarge)
 """One list that is refused or garbled (a retired type, say) pauses nothing but itself."""
 
+NOT_THERE = 40400
+"""docs appendix/errors: no such path. ai_optimization's id_list is named by the help center alone."""
 
 MOST_FAILING = 10_000
 """So many failing tasks are remembered; beyond that they are forgotten together, which costs a few calls."""

@@ -330,7 +330,7 @@ def test_a_closed_pipe_does_not_end_the_daemon(log_to: LogTo) -> None:
         logging.getLogger("x").error("unread")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here: no full disk was MET")
 def test_a_full_disk_does_not_end_the_daemon(log_to: LogTo) -> None:
     log_to()
     with open("/dev/full", "w") as stream:

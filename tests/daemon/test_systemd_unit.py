@@ -66,7 +66,10 @@ def test_the_threshold_would_notice_a_hole(unit: Path) -> None:
     assert analyze("security", "--offline=true", f"--threshold={EXPOSURE}", str(unit)).returncode == 1
 
 
-@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+@pytest.mark.skipif(
+    shutil.which("systemd-sysusers") is None,
+    reason="systemd-sysusers is not installed: the user of the unit is NOT verified",
+)
 def test_the_user_of_the_unit_can_be_created(tmp_path: Path) -> None:
     done = subprocess.run(
         ["systemd-sysusers", "--dry-run", f"--root={tmp_path}", "-"],
