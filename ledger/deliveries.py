@@ -54,5 +54,5 @@ def _move(task: Known, arrival: Arrival, lag_ms: int) -> Move:
     return Move(task.id, task.state, State.READY, arrival.reason, at, (ready_at, latest, earliest))
 
 
-_ASSIGNMENTS = """ready_at = ?, latest_done_at = ?, earliest_done_at = ?, blocked_at = null, next_try_at = null,
-    settled_at = null"""
+_ASSIGNMENTS = """ready_at = ?, latest_done_at = ?, earliest_done_at = ?, blocked_at = null, attempts = 0,
+    next_try_at = null, settled_at = null"""

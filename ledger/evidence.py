@@ -218,7 +218,8 @@ _OUTSTANDING = """
     where state in ('posted', 'ready')
 """
 
-_MOVED = "posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?, next_try_at = null"
+_MOVED = """posted_at = ?, ready_at = ?, earliest_done_at = ?, latest_done_at = ?, attempts = 0,
+    next_try_at = null"""
 """`blocked_at` stays: what was believed to be hidden is now known to be."""
 
 # A task that came home before its page was read: when it was done is worth knowing all the same.

@@ -161,4 +161,5 @@ _SEEN = """
 """
 
 _ASSIGNMENTS = """ready_at = ?, latest_done_at = ?, earliest_done_at = ?, posted_at = ?,
-    endpoint = coalesce(?, endpoint), blocked_at = null, next_try_at = null, settled_at = null"""
+    endpoint = coalesce(?, endpoint), blocked_at = null, attempts = 0, next_try_at = null, settled_at = null"""
+# Answers of the time before say nothing of how long to wait from now on: the count of tries begins anew.

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from ledger import Ledger, LedgerError
+from ledger.deliveries import Arrival
 from ledger.records import (
     Band,
     Candidate,
+    Evidence,
     Outstanding,
     Postponement,
     PrioritySource,
@@ -16,6 +20,7 @@ from ledger.records import (
 
 T0 = 1_795_000_000_000
 MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
 SERP = "serp/google/organic"
 
 
@@ -147,6 +152,22 @@ def test_a_later_postponement_keeps_the_last_pending_answer(book: Ledger, kit: A
     book.postpone([Postponement("a", 2, T0 + 900, None, "no answer", None)])
     task = book.tasks.get("a")
     assert (task.pending_at, task.attempts, task.next_try_at) == (T0 + 100, 2, T0 + 900)
+
+
+@pytest.mark.parametrize("sign", ["listed", "pingback", "audited"])
+def test_a_task_that_becomes_ready_begins_its_count_of_tries_anew(book: Ledger, kit: Any, sign: str) -> None:
+    """Its answers before say nothing of how long to wait from now on (world 8505)."""
+    kit.post(book, "a")
+    book.postpone([Postponement("a", 16, T0 + DAY, 40602, "Task In Queue.", T0 + 100)])
+    if sign == "listed":
+        kit.look(book, "a", at=T0 + MINUTE)
+    elif sign == "audited":
+        kit.audit(book, Evidence("a", T0 + 30_000, T0), at=T0 + MINUTE)
+    else:
+        book.record_arrivals([Arrival("a", Reason.PINGBACK, None, T0 + MINUTE)], [], lag_ms=0)
+    task = book.tasks.get("a")
+    assert (task.state, task.attempts, task.next_try_at) == (State.READY, 0, None)
+    assert (task.code, task.message) == (40602, "Task In Queue."), "what the remote said last stays"
 
 
 def test_a_settled_task_is_not_postponed(book: Ledger, kit: Any) -> None:

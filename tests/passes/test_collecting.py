@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from daemon.passes.recorder import GROUP_BYTES, Fetched, Recorder
-from daemon.policy.answers import Answer, AnswerKind
 from daemon.policy.rules import AdoptRule, PriorityRule, Rules
 from daemon.settings import VariantRule
 from daemon.simulator.courier import Courier
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import Options, Turnaround
-from ledger.records import Body, State
+from ledger.records import State
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -378,17 +376,5 @@ def test_after_thirty_days_only_the_remotes_word_makes_a_task_lost(live: Live) -
         await life.sleep(2 * MINUTE)
         assert [alert.count for alert in life.alerts("lost")] == [5]
         assert len(life.events("task.lost")) == 5
-
-    live(story)
-
-
-def test_a_large_result_does_not_wait_for_company(live: Live) -> None:
-    async def story(life: Any) -> None:
-        (task_id,) = life.post()
-        recorder, done = Recorder(life.tools()), Answer(AnswerKind.DONE, 20000, "Ok.")
-        candidate = next(one for one in life.ledger.tasks.candidates(life.now() + DAY) if one.id == task_id)
-        for size, full in ((GROUP_BYTES // 2, False), (GROUP_BYTES // 2, True)):
-            recorder.add(Fetched(candidate, done, Body(task_id, "advanced", bytes(size), size, 20000, 0)))
-            assert recorder.is_full is full
 
     live(story)
