@@ -325,6 +325,7 @@ class Service:
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()
+        self._finder.forget()
         clock_step.run(self.tools, round(moved_s * 1000))
         self.collector.recheck()
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ledger import renaming
+from ledger.alerts import fact
+from ledger.clock_set import UNDATED
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
 from ledger.errors import LedgerError
@@ -151,6 +153,11 @@ class IntentTable:
         with self._connection.reading() as database:
             found = database.rows(_UNKNOWN)
             return [Unknown(*row) for row in found if row[0] not in under_way]
+
+    def undated(self) -> int:
+        """Return the newest call that may have been begun while the clock was ahead; 0: none."""
+        with self._connection.reading() as database:
+            return int(fact(database, UNDATED) or 0)
 
     def found(self, findings: Sequence[Finding], at: int) -> tuple[str, ...]:
         """Give tasks in `posting` the ids under which the remote shows them; return these ids."""

@@ -43,9 +43,6 @@ def reopen(database: LedgerDatabase, ids: Sequence[str], at: int) -> tuple[str, 
     return tuple(move.task_id for move in moves)
 
 
-_EVER = (1 << 63) - 1  # SQLite's last instant
-
-
 def postpone(database: LedgerDatabase, postponements: Sequence[Postponement]) -> int:
     """Keep for each outstanding task when to ask again; return how many there were.
 
@@ -66,24 +63,6 @@ def postpone(database: LedgerDatabase, postponements: Sequence[Postponement]) ->
             )
             for one in postponements
         ],
-    )
-
-
-def move_tries(database: LedgerDatabase, by_ms: int, now: int) -> int:
-    """Move every "not before" by so much, because somebody has set the clock, to `now`; return how many there were.
-
-    Where it was set ahead, one that still lies in the future was noted since, or ends early, which costs a call.
-    """
-    return sum(
-        database.change(
-            f"update {table} set next_try_at = next_try_at + ? where next_try_at <= ? {which}",
-            [by_ms, now if by_ms > 0 else _EVER],
-        )
-        for table, which in (
-            ("task", "and state in ('planned', 'posted', 'ready')"),
-            ("handover", ""),
-            ("target", ""),
-        )
     )
 
 

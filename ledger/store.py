@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from ledger import backup, files, looks, planning, posted, settling
+from ledger import backup, clock_set, files, looks, planning, posted, settling
 from ledger.alerts import AlertTable, FactTable
 from ledger.audits import AuditTable
 from ledger.bodies import Bodies, directory_of, require_known
@@ -264,10 +264,10 @@ class Ledger:
             found = database.rows(_NEWEST)
         return max((at for (at,) in found), default=None)
 
-    def move_tries(self, by_ms: int, now: int) -> int:
-        """Move when to ask, post or hand over again, as somebody has set the clock; return how many there were."""
+    def clock_set(self, by_ms: int, now: int) -> int:
+        """Take in that somebody has moved the wall clock by so much, to `now`; return how many waits were moved."""
         with self._connection.writing() as database:
-            return settling.move_tries(database, by_ms, now)
+            return clock_set.record(database, by_ms, now)
 
     def walk(self) -> Walk:
         """Begin to go through all outstanding tasks, page by page."""

@@ -1,7 +1,9 @@
-"""What follows from somebody having set the wall clock: the next tries move with it. Knows no pass.
+"""What follows from somebody having set the wall clock, in the ledger and in memory. Knows no pass.
 
-Everything else that is written in wall time heals by itself with the next look or the next answer.
+Waits move along; set back, instants of the future are forgotten or dated anew (`ledger.clock_set`).
 """
+
+from dataclasses import replace
 
 from daemon.passes.tools import Tools
 from ledger.errors import LedgerError
@@ -12,12 +14,25 @@ STEP_S = 5
 
 
 def run(tools: Tools, by_ms: int) -> None:
-    """Move every "not before" by as much as the clock was moved."""
+    """Take in that the clock was moved by so much."""
     tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
+    _remember(tools, by_ms, tools.now())
     try:
-        tools.ledger.move_tries(by_ms, tools.now())
+        tools.ledger.clock_set(by_ms, tools.now())
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
+
+
+def _remember(tools: Tools, by_ms: int, now: int) -> None:
+    """Let nothing in memory wait for an instant of the other clock, nor count from one."""
+    remote, box = tools.remote, tools.postbox
+    tools.started_at, remote.back_at = min(tools.started_at, now), min(remote.back_at, now)
+    remote.empty_lists = {path: min(at, now) for path, at in remote.empty_lists.items()}
+    # Set ahead, a pause that still lies in the future was noted since.
+    box.stops = {
+        name: replace(stop, resume_at=stop.resume_at + by_ms) if by_ms < 0 or stop.resume_at <= now else stop
+        for name, stop in box.stops.items()
+    }
 
 
 def at_start(tools: Tools) -> None:

@@ -35,6 +35,13 @@ class Finder:
     _not_before: dict[str, int] = field(default_factory=dict)  # API -> monotonic ms
     _voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
 
+    def forget(self) -> None:
+        """Begin every proof anew: somebody has set the clock, and nobody knows any more which period was read."""
+        self._proofs.first.clear()
+        self._reads.clear()
+        self._not_before.clear()
+        self._voids.clear()
+
     async def run(self) -> int:
         """Ask the pages that are due, as far as the budget goes; return how many were asked."""
         asked = 0
@@ -68,8 +75,12 @@ class Finder:
 
     def _begun(self, api: str, calls: Sequence[Unknown]) -> Read | None:
         tools, now, rules = self.tools, self.tools.now(), self.tools.rules
+        undated = tools.ledger.intents.undated()
+        begun_at = {
+            one.call_id: lookup.begun_after(one, undated, tools.started_at, now, rules) for one in calls
+        }
         for witnesses in (True, False):
-            near = lookup.within_reach([one.begun_at for one in calls], now, rules, witnesses=witnesses)
+            near = lookup.within_reach(begun_at.values(), now, rules, witnesses=witnesses)
             if not near:
                 break
             since, until = lookup.period(near, now, rules, witnesses=witnesses)
@@ -78,7 +89,7 @@ class Finder:
                 api, since + rules.lookup_skew_ms, until - rules.lookup_grace_ms
             )
             if missing or not witnesses:
-                ids = frozenset(one.call_id for one in calls if one.begun_at in near)
+                ids = frozenset(call for call, at in begun_at.items() if at in near)
                 read = Read(api, since, until, ids, tools.ticks(), missing=frozenset(missing))
                 self._reads[api] = read
                 return read

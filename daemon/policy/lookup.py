@@ -104,6 +104,19 @@ def period(begun_at: Collection[int], now: int, rules: Rules, *, witnesses: bool
     return min(*begun_at, now) - margin, now
 
 
+def begun_after(call: Unknown, undated: int, started_at: int, now: int, rules: Rules) -> int:
+    """Return the instant after which a call was begun, however wrong the clock may have been that dated it.
+
+    Up to the call `undated` it was ahead, by nobody knows how much: then it may have been at any time of which id_list
+    tells. Before `started_at` another process sent it, and nobody watched the clock since: a day allows for that. To
+    read too little would prove a task absent that is there, and it would be paid for twice.
+    """
+    if call.call_id <= undated:
+        earliest = now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1
+        return min(call.begun_at, earliest)
+    return call.begun_at - (rules.lookup_unwatched_ms if call.begun_at < started_at else 0)
+
+
 def within_reach(begun_at: Iterable[int], now: int, rules: Rules, *, witnesses: bool) -> list[int]:
     """Return those of these calls for which id_list still tells the metadata of a whole period.
 

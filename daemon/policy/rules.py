@@ -152,6 +152,7 @@ class Rules:
     lookup_retry_most_ms: int = 30 * MINUTE_MS
     lookup_margin_ms: int = HOUR_MS
     lookup_blind_margin_ms: int = DAY_MS
+    lookup_unwatched_ms: int = DAY_MS
     lookup_skew_ms: int = 5 * MINUTE_MS
     lookup_overlap: int = 20
     lookup_late_ms: int = HOUR_MS  # in doubt for longer: an alert
