@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from daemon import logs
+from tests import order
 
 
 @pytest.fixture
@@ -25,9 +26,9 @@ def restored_logs() -> Iterator[None]:
     warnings.showwarning = show
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the long stories: a minute's test that starts last is a minute in which one core has nothing to do."""
-    items.sort(key=lambda item: "tests/passes/" not in item.nodeid)
+    items[:] = order.dealt(items, order.workers(config))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
