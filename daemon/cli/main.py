@@ -213,12 +213,20 @@ def _code_of(error: Exception) -> int:
     if _is_of_the_system(error):
         return TRY_AGAIN
     from daemon.settings_secret import SettingsError
-    from ledger.errors import LedgerBusyError, LedgerError, LedgerUnavailableError, LedgerWriteError
+    from ledger.errors import (
+        CopyRefusedError,
+        LedgerBusyError,
+        LedgerError,
+        LedgerUnavailableError,
+        LedgerWriteError,
+    )
 
     # A disk that is full today has room tomorrow: a service must go on trying, so this is never 78.
     passing = LedgerBusyError | LedgerUnavailableError | LedgerWriteError
     if isinstance(error, passing) or _is_of_the_system(error.__cause__):
         return TRY_AGAIN
+    if isinstance(error, CopyRefusedError):
+        return WRONG_USE
     if isinstance(error, LedgerError | SettingsError):
         return UNUSABLE
     from daemon.dataforseo.errors import RemoteError
