@@ -15,6 +15,9 @@ from ledger.database import LedgerDatabase
 from ledger.errors import LedgerError
 from ledger.records import Body, Edition
 
+MONTHS = "[0-9][0-9][0-9][0-9]-[0-9][0-9].db"
+"""What results files are called."""
+
 OPEN_FILES = 3
 """Results of the newest months come together; older ones are reopened when asked for."""
 
@@ -33,7 +36,7 @@ def month_of(recorded_at: int) -> str:
 
 def month_files(directory: Path) -> list[Path]:
     """List the results files that hold anything, the oldest month first."""
-    return sorted(filter(_has_content, directory.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].db")))
+    return sorted(filter(_has_content, directory.glob(MONTHS)))
 
 
 class Bodies:

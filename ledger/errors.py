@@ -25,6 +25,10 @@ class LedgerUnavailableError(LedgerError):
     """The system refused the file at this moment, although owner and mode allow it: too few descriptors, no memory."""
 
 
+class CopyRefusedError(LedgerError):
+    """The place named for a copy cannot be used: something else lies there, or nothing can be written there."""
+
+
 class LedgerMissingError(LedgerError):
     """A file that should only be read does not exist."""
 

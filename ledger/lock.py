@@ -51,6 +51,20 @@ class DaemonLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def is_held(self) -> bool:
+        """Tell whether a daemon works on this ledger; makes no file, and waits for nobody."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def _opened(self) -> int:
         try:
             files.make_directory(self.path.parent)

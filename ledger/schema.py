@@ -14,7 +14,7 @@ from ledger import files
 from ledger.database import DRIVER_VERSION, LedgerDatabase, set_mode
 from ledger.engine import OLDEST, Engine, Version, choose
 from ledger.errors import LedgerError, NewerLedgerError, NotALedgerError, UnsafeEngineError
-from ledger.migrate import KINDS, LEDGER, Kind, migrate, refresh_views
+from ledger.migrate import KINDS, LEDGER, Kind, be_no_copy, migrate, refresh_views
 from ledger.trouble import DRIVER_ERRORS, code_of, damaged, explained, sqlite
 
 APPLICATION_ID = LEDGER.application_id
@@ -81,6 +81,7 @@ def _open_to_write(path: Path, kind: Kind, driver: type[LedgerDatabase], engine:
         migrate(database, kind)
         _set_mode(database, engine, path)
         database.require_pragmas(path)
+        be_no_copy(database)
         if kind.views:
             refresh_views(database)
     return database

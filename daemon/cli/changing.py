@@ -107,7 +107,7 @@ def backup(shared: Shared, destination: Path) -> int:
     """Copy the ledger and all results to DEST while the daemon runs.
 
     DEST is a directory, or the name of the new ledger file (with a suffix). The copy is checked before it gets
-    its name, and is a ledger like any other.
+    its name, and is a ledger like any other. It replaces an earlier copy of this ledger, and nothing else.
     """
     with shared.changing() as (settings, ledger, _now):
         target = _target(destination, settings.ledger)
@@ -118,6 +118,6 @@ def backup(shared: Shared, destination: Path) -> int:
 
 def _target(destination: Path, ledger: Path) -> Path:
     """Find the file to write; a name without a suffix is a directory's, whether it is there yet or not."""
-    if destination.is_dir() or not destination.suffix:
+    if os.path.isdir(destination) or not destination.suffix:
         destination /= ledger.name
     return Path(os.path.abspath(destination))

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from daemon.cli import filters, words
-from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
+from daemon.cli.options import (
+    ATTENTION,
+    DONE,
+    SYSTEM,
+    NotNowError,
+    Shared,
+    WrongUseError,
+    examples,
+    json_option,
+    shared_options,
+)
 from daemon.cli.render import Screen, say, write_json
 from ledger.records import State
 
@@ -144,17 +154,21 @@ def _sentences(destination: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        place = words.clean(str(error.filename or destination))
-        msg = f"{place} cannot be written: {error.strerror or error}; what was written so far is whole"
-        raise WrongUseError(msg) from None
+        place = words.clean(str(error.filename)) if error.filename else _named(destination)
+        rest = "" if destination == "-" else "; what was written so far is whole"
+        msg = f"{place} cannot be written: {error.strerror or error}{rest}"
+        raise (NotNowError if error.errno in SYSTEM else WrongUseError)(msg) from None
+
+
+def _named(destination: str) -> str:
+    return "standard output" if destination == "-" else words.clean(destination)
 
 
 def _tell(tally: Tally, destination: str, *, as_json: bool) -> None:
     if as_json:
         write_json({"to": destination, **asdict(tally)})
         return
-    place = "standard output" if destination == "-" else words.clean(destination)
-    parts = [f"{words.counted(tally.written, 'result')} written to {place}"]
+    parts = [f"{words.counted(tally.written, 'result')} written to {_named(destination)}"]
     if tally.kept:
         parts.append(f"{tally.kept:,} there already")
     if tally.without:

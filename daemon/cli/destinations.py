@@ -86,6 +86,13 @@ class Stream(Destination):
         """Take the stream; closing it is its owner's business."""
         self._stream = stream
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of what is held back: nothing may be called written before."""
+        if error is None:
+            self._stream.flush()
+
     def write(self, task: Task, body: Body, answer: bytes) -> None:
         """Write one line."""
         self._stream.write(_line(task, body, answer))

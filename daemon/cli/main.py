@@ -1,7 +1,6 @@
 """`readyd`: the group of all commands, and the wall where every error becomes a sentence and an exit code."""
 
 import contextlib
-import errno
 import io
 import os
 import sys
@@ -32,10 +31,12 @@ from daemon.cli.options import (
     DONE,
     INTERRUPTED,
     PIPE_CLOSED,
+    SYSTEM,
     TRY_AGAIN,
     UNREACHABLE,
     UNUSABLE,
     WRONG_USE,
+    NotNowError,
     Shared,
     shared_options,
 )
@@ -62,9 +63,6 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Try": (running.demo, running.simulate),
 }
-
-SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Refusals that say something about this machine at this moment, and nothing about readyd."""
 
 EPILOG = """\b
 Exit codes:
@@ -175,10 +173,12 @@ def _usage(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
+    if isinstance(error, NotNowError):
+        _let_go_of_stdout()
     say(error.format_message().rstrip("."))
     if context is not None:
         click.echo(f"Try `{context.command_path} --help`.", err=True)
-    return WRONG_USE
+    return TRY_AGAIN if isinstance(error, NotNowError) else WRONG_USE
 
 
 def _wall(error: Exception, *, debug: bool) -> int:
@@ -213,12 +213,20 @@ def _code_of(error: Exception) -> int:
     if _is_of_the_system(error):
         return TRY_AGAIN
     from daemon.settings_secret import SettingsError
-    from ledger.errors import LedgerBusyError, LedgerError, LedgerUnavailableError, LedgerWriteError
+    from ledger.errors import (
+        CopyRefusedError,
+        LedgerBusyError,
+        LedgerError,
+        LedgerUnavailableError,
+        LedgerWriteError,
+    )
 
     # A disk that is full today has room tomorrow: a service must go on trying, so this is never 78.
     passing = LedgerBusyError | LedgerUnavailableError | LedgerWriteError
     if isinstance(error, passing) or _is_of_the_system(error.__cause__):
         return TRY_AGAIN
+    if isinstance(error, CopyRefusedError):
+        return WRONG_USE
     if isinstance(error, LedgerError | SettingsError):
         return UNUSABLE
     from daemon.dataforseo.errors import RemoteError

@@ -1,5 +1,6 @@
 """Options that every command shares, and what they lead to: settings, a screen, an open ledger. Knows no command."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -30,11 +31,20 @@ UNUSABLE = 78
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
+SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Refusals that say something about this machine at this moment, and nothing about readyd."""
+
 
 class WrongUseError(click.ClickException):
     """What was named on the command line cannot be used; `str()` is one sentence that says why and what to do."""
 
     exit_code = WRONG_USE
+
+
+class NotNowError(click.ClickException):
+    """The system refuses at this moment what was rightly asked for; `str()` is one sentence."""
+
+    exit_code = TRY_AGAIN
 
 
 @dataclass

@@ -4,6 +4,7 @@ A file is read twice, first to check all of it; so nothing of a bad file is plan
 memory. What comes through a pipe is put aside on disk for that.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -65,6 +66,7 @@ class Source:
     file: IO[bytes]
     batch: str
     size: int  # bytes
+    name: str = "standard input"
 
 
 @contextmanager
@@ -82,15 +84,25 @@ def opened(name: str) -> Iterator[Source]:
             shutil.copyfileobj(sys.stdin.buffer, aside)
             yield Source(aside, random_batch(), aside.tell())
         return
+    with contextlib.ExitStack() as stack:
+        with _readable(name):
+            file = stack.enter_context(open(name, "rb"))
+            source = Source(file, _batch_of(Path(name), file), os.fstat(file.fileno()).st_size, name)
+        yield source
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Blame the file for what happens while it is read, and for nothing else."""
     try:
-        with open(name, "rb") as file:
-            yield Source(file, _batch_of(Path(name), file), os.fstat(file.fileno()).st_size)
+        yield
     except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.filename not in (name, None):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        msg = f"{name} cannot be read: {reason}"
-        raise WrongUseError(msg) from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> WrongUseError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    return WrongUseError(f"{name} cannot be read: {reason}")
 
 
 def _batch_of(path: Path, file: IO[bytes]) -> str:
@@ -106,20 +118,29 @@ def _batch_of(path: Path, file: IO[bytes]) -> str:
 
 def read_lines(source: Source, advance: Advance) -> Iterator[Plan | BadLine]:
     """Read every line from the start of the file; `advance` hears how many bytes that took."""
-    file, number = source.file, 0
-    file.seek(0)
-    while line := file.readline(LONGEST + 1):
+    number = 0
+    with _readable(source.name):
+        source.file.seek(0)
+    while line := _next(source, LONGEST + 1):
         number += 1
         advance(len(line))
         if len(line) > LONGEST:
             yield BadLine(number, f"it is longer than {LONGEST:,} bytes")
             while line and not line.endswith(b"\n"):
-                line = file.readline(LONGEST)
+                line = _next(source, LONGEST)
                 advance(len(line))
             continue
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if text.strip():
             yield _read(number, text)
+
+
+def _next(source: Source, most: int) -> bytes:
+    # Asked for each of a million lines, so without a context manager.
+    try:
+        return source.file.readline(most)
+    except OSError as error:
+        raise _unreadable(source.name, error) from None
 
 
 def _read(number: int, text: bytes) -> Plan | BadLine:

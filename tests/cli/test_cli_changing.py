@@ -105,9 +105,30 @@ def test_a_backup_onto_the_ledger_itself_is_refused(readyd: Run, book: Any) -> N
     book.post(1)
     for place in (book.path, book.path.parent):
         said = readyd("backup", str(place))
-        assert said.code == 78
+        assert said.code == 2
         assert said.err.count("\n") == 1
     assert readyd("tasks", "--json").json["total"] == 1
+
+
+def test_a_backup_replaces_copies_of_the_ledger_and_nothing_else(
+    readyd: Run, book: Any, tmp_path: Path
+) -> None:
+    book.post(1)
+    mine = tmp_path / "tasks.jsonl"
+    mine.write_text("my tasks")
+    said = readyd("backup", str(mine))
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"{mine} is there already and is no copy made by readyd backup" in said.err
+    assert mine.read_text() == "my tasks"
+    for _ in range(2):
+        assert readyd("backup", str(tmp_path / "nightly")).code == 0
+    copy = str(tmp_path / "nightly" / "ledger.db")
+    for look in (["status"], ["check"], ["tasks"], ["export", "--to", str(tmp_path / "out")]):
+        readyd("--ledger", copy, *look)
+    assert readyd("backup", str(tmp_path / "nightly")).code == 0, "looking into a copy changes nothing"
+    with DaemonLock(copy):
+        said = readyd("backup", str(tmp_path / "nightly"))
+    assert (said.code, "its lock is held" in said.err) == (2, True)
 
 
 def test_nothing_is_made_where_no_ledger_is(readyd: Run, book: Any, tmp_path: Path) -> None:
@@ -281,9 +302,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(readyd: Run, book: Any, 
         "/proc/readyd-out",
         "/dev/full/x.jsonl",
     ):
-        said = readyd("export", "--to", str(place))
-        assert said.code == 2, said
-        assert said.err.count("\n") == 1
+        for command in (["export", "--to"], ["backup"]):
+            said = readyd(*command, str(place))
+            assert said.code == 2, said
+            assert said.err.count("\n") == 1
     assert readyd("export", "--to", "-", "--json").code == 2
 
 
