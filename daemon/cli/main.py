@@ -72,7 +72,7 @@ Exit codes:
     0  done
     1  done, but something needs attention
     2  wrong usage: an option, an argument or a file named on the command line
-   69  the remote cannot be reached (run --once, check --online, adopt, resend)
+   69  cannot reach the remote (run --once, check --online, adopt, resend)
    70  a bug in readyd
    75  try again later: the ledger is busy, a daemon runs, the disk is full
    78  the settings or the ledger cannot be used, or the login is refused
