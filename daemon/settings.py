@@ -101,6 +101,8 @@ class Settings:
             return ", ".join(value) or "not set"
         if value is None:
             return "what the account allows" if name == "general_limit" else "not set"
+        if isinstance(value, bool):
+            return str(value).lower()  # as TOML writes it
         return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -109,6 +109,12 @@ class Reader:
                 found.setdefault(function, {})[State(state)] = count
         return found
 
+    def planned_since(self) -> int | None:
+        """Return when the oldest task was planned that is not posted yet, or not known to be."""
+        with self._connection.reading() as database:
+            planned_at: int | None = database.one(_PLANNED_SINCE)
+        return planned_at
+
     def targets(self) -> list[Target]:
         """Return every target that results were ever handed over to, by name."""
         with self._connection.reading() as database:
@@ -255,6 +261,12 @@ def _filtered(query: Any, which: TaskFilter) -> Any:
 _TASKS = TaskRow.select(*rows.TASK_COLUMNS)
 
 _COUNTS = "select function, state, count(*) from task group by function, state order by function, state"
+
+# One state at a time: each has an index of its own.
+_PLANNED_SINCE = """
+    select min(at) from (select min(recorded_at) as at from task where state = 'planned'
+                         union all select min(recorded_at) from task where state = 'posting')
+"""
 
 _TOTALS = """
     select count(*), total(cost), min(posted_at) filter (where state in ('posted', 'ready')) from task

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import itertools
 import re
 import shlex
 import statistics
@@ -165,6 +166,8 @@ def calls(line: str) -> Iterator[list[str]]:
 def begun_by_readyd(command: list[str]) -> Iterator[list[str]]:
     while command and ("=" in command[0] or command[0] == "sudo"):
         command = command[3:] if command[:2] == ["sudo", "-u"] else command[1:]
+    if command[:1] == ["systemd-run"]:
+        command = [*itertools.dropwhile(lambda word: not word.endswith("/readyd"), command)]
     if command and command[0].rpartition("/")[2] == "readyd" and command[1:]:
         yield command[1:]
 
@@ -213,6 +216,7 @@ def test_every_command_in_the_docs_exists() -> None:
         "curl x | readyd backup here there",
         "readyd tasks --band soon",
         "sudo -u readyd readyd simulate --port many",
+        "sudo systemd-run --pipe -p User=readyd -p LoadCredential=a:/etc/a /opt/readyd adopt --sinse 3d",
     ],
 )
 def test_a_command_that_does_not_exist_would_be_found(line: str) -> None:

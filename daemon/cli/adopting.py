@@ -125,17 +125,20 @@ def _rules(rules: "Rules", function: str | None, tag: str | None) -> "Rules":
 def _apis(chosen: tuple[str, ...], rules: "Rules") -> list[str]:
     """Find the APIs whose id_list can show a task that a rule takes."""
     from daemon.dataforseo.catalogue import ID_LIST_APIS
+    from daemon.passes.lookup import UNSURE
     from daemon.policy import audit
 
-    known = ", ".join(ID_LIST_APIS)
+    known = ", ".join(
+        f"{one} (named by the help center only)" if one in UNSURE else one for one in ID_LIST_APIS
+    )
     for one in chosen:
         if one not in ID_LIST_APIS:
-            msg = f"{one[:80]!r} is no API that has an id_list; those that have one are {known}"
+            msg = f"{one[:80]!r} is no API whose id_list readyd asks; it asks those of {known}"
             raise click.BadParameter(msg, param_hint="--api")
     asked = [api for api in ID_LIST_APIS if (not chosen or api in chosen) and audit.adopts(api, rules)]
     if not asked:
-        place = f"of {' or '.join(chosen)}" if chosen else f"of an API that has an id_list ({known})"
-        msg = f"no rule matches any function {place}, so there is nothing to ask for"
+        place = f"of {' or '.join(chosen)}" if chosen else f"of an API whose id_list readyd asks: {known}"
+        msg = f"there is nothing to ask for, as no rule matches any function {place}"
         raise WrongUseError(msg)
     return asked
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 PACKAGES = ("daemon", "ledger")
 OURS = "readyd"
 
+VARIABLE = "environment variable "
+"""What sentences put before a variable's name; in the table it would push the name out of sight."""
+
 
 class Finding(NamedTuple):
     """One line of the check. `outcome` is ok, warn or fail; `code` is the exit code that it asks for."""
@@ -265,9 +268,18 @@ def _write(settings: "Settings | None", findings: list[Finding]) -> None:
 
 def _tell(screen: Screen, settings: "Settings | None", findings: list[Finding]) -> None:
     if settings is not None:
-        columns = (Column("setting"), Column("value", least=14), Column("from", least=14, drop=1))
-        screen.table(columns, [[words.clean(one) for one in row] for row in settings.describe()])
+        _settings(screen, settings)
         screen.line()
     for one in findings:
         label = Cell(f"{one.outcome:6}", worded(one.outcome).style)
         screen.sentence(label, f"{one.topic:13}", words.clean(one.sentence), hang=19)
+
+
+def _settings(screen: Screen, settings: "Settings") -> None:
+    """Draw the table of settings; where the terminal is narrow, values are cut before the names of variables."""
+    from daemon.settings import KEYS
+
+    name = max(len(key.variable) for key in KEYS.values())
+    columns = (Column("setting"), Column("value", least=14), Column("from", least=name, drop=1))
+    rows = ((*row, source.removeprefix(VARIABLE)) for *row, source in settings.describe())
+    screen.table(columns, [[words.clean(one) for one in row] for row in rows])

@@ -69,7 +69,7 @@ class Case:
     by_id_at: int | None  # when it is asked for by id if no list shows it before
     editions: list[Edition]  # what is here of its result, the newest first
     failure: "DeliveryFailure | None"  # of its webhook
-    audited: bool  # its API has an id_list
+    audited: bool  # its API is asked for an id_list
     rules: "Rules"
 
 

@@ -25,6 +25,7 @@ from daemon.cli import (
     running,
     showing,
     spending,
+    streams,
 )
 from daemon.cli.options import (
     BUG,
@@ -69,10 +70,10 @@ Exit codes:
     0  done
     1  done, but something needs attention
     2  wrong usage: an option, an argument or a file named on the command line
-   69  the remote cannot be reached (run --once, check --online, adopt, resend)
+   69  cannot reach the remote (run --once, check --online, adopt, resend)
    70  a bug in readyd
-   75  try again later: the ledger is busy, a daemon is already running, the disk is full
-   78  the settings or the ledger cannot be used, or the remote refuses the login
+   75  try again later: the ledger is busy, a daemon runs, the disk is full
+   78  the settings or the ledger cannot be used, or the login is refused
   130  interrupted (Ctrl-C)
 
 \b
@@ -129,6 +130,7 @@ for _commands in SECTIONS.values():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    streams.replace_closed()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

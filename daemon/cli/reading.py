@@ -21,6 +21,10 @@ ON_A_TERMINAL = 50
 """Tasks that `tasks` shows on a terminal unless --limit says otherwise; a pipe gets all of them."""
 
 
+MOST = 1_000_000_000
+"""More than any ledger holds; SQLite counts no further than 63 bits."""
+
+
 @click.command(
     short_help="Show the whole ledger at a glance.",
     epilog=examples("readyd status", "readyd status --json | jq .outstanding"),
@@ -32,8 +36,8 @@ def status(shared: Shared, as_json: bool) -> int:
     """Show the whole ledger at a glance: tasks per state and function, the nearest deadline, what is blocked or
     foreign, the last look at the lists, open alerts, and whether a daemon is running.
 
-    Exits with 1 when an alert is critical, or when nobody reads the lists although tasks are outstanding; with 0
-    otherwise.
+    Exits with 1 when an alert is critical, or when nobody reads the lists although tasks are outstanding, or posts
+    what is planned; with 0 otherwise.
     """
     from daemon.cli import hooks, plain, telling
     from daemon.cli.presence import presence
@@ -84,7 +88,7 @@ class Row(NamedTuple):
 @filters.tag_option
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST),
     metavar="N",
     help=f"At most N tasks, 0 for all. Default: {ON_A_TERMINAL} on a terminal, else all.",
 )
@@ -185,7 +189,7 @@ def _first(rows: Iterable[Row], limit: int, key: Callable[[Row], Any]) -> list[R
 @click.option("--all", "closed", is_flag=True, help="Also alerts that have closed.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST),
     default=50,
     show_default=True,
     metavar="N",
@@ -195,13 +199,23 @@ def _first(rows: Iterable[Row], limit: int, key: Callable[[Row], Any]) -> list[R
 @shared_options
 @click.pass_obj
 def alerts(shared: Shared, closed: bool, limit: int, as_json: bool) -> int:
-    """Show open alerts: what is wrong or about to be, since when, and the command that lists the tasks."""
-    from daemon.cli import plain, telling
+    """Show open alerts: what is wrong or about to be, since when, and the command that lists the tasks. Alerts are
+    the daemon's, so this also says when nobody reads the lists, or posts what is planned.
 
-    with shared.reading() as (_, reader, now):
+    Exits with 1 when `readyd status` does, with 0 otherwise.
+    """
+    from daemon.cli import plain, telling
+    from daemon.cli.presence import presence
+    from daemon.cli.survey import survey
+
+    with shared.reading() as (settings, reader, now):
+        seen = survey(reader, settings, now, running=presence(settings.ledger) is not None)
         found = worst_first(reader.alerts(closed=closed, limit=limit))
     if as_json:
-        write_json({"at": now, "alerts": [plain.record(alert) for alert in found]})
+        told = {"healthy": not seen.problems, "problems": seen.problems}
+        write_json({"at": now, **told, "alerts": [plain.record(alert) for alert in found]})
     else:
-        telling.alerts(shared.screen(), found, now)
-    return DONE
+        telling.attention(shared.screen(), seen.unwatched)
+        if found or not seen.unwatched:  # "no alert" is no comfort when nobody is there to open one
+            telling.alerts(shared.screen(), found, now)
+    return ATTENTION if seen.problems else DONE

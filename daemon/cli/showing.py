@@ -71,7 +71,7 @@ class Known:
 @click.option("--variant", metavar="NAME", help="Which form of the result: advanced, regular, html, ...")
 @click.option(
     "--edition",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     metavar="N",
     help="Which edition of a re-parsed result: 1 is the first. Default: the newest.",
 )

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from daemon.settings import Settings
     from ledger.reader import Reader
 
+UNPOSTED = (State.PLANNED, State.POSTING)
+NOBODY = "no daemon is running: start readyd run"
+
 GRAVE = frozenset({"critical", "past"})
-"""Steps of alerts that make `status` exit with 1."""
+"""Steps of alerts that make `status` and `alerts` exit with 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,17 @@ class Survey:
     looks: list[Look]
     last_list_at: int | None
     alerts: list[Alert]
-    problems: list[str]
+    unwatched: list[str]  # what no alert can say, as nobody is there to open one
+
+    @property
+    def problems(self) -> list[str]:
+        """Tell in sentences what somebody should see to."""
+        return [*(alert.detail for alert in self.alerts if alert.step in GRAVE), *self.unwatched]
 
     @property
     def totals(self) -> Counter[State]:
         """Count tasks per state over all functions."""
-        total: Counter[State] = Counter()
-        for states in self.counts.values():
-            total.update(states)
-        return total
+        return _totals(self.counts)
 
     @property
     def outstanding(self) -> int:
@@ -98,22 +103,23 @@ def survey(reader: "Reader", settings: "Settings", now: int, *, running: bool) -
     standings = Standings(looks, now, rules, settings.variants)
     walk = _walk(reader.tasks(TaskFilter(states=OUTSTANDING)), standings)
     answered = (look.answered_at for look in looks.values() if look.answered_at is not None)
-    alerts = worst_first(reader.alerts())
-    problems = [alert.detail for alert in alerts if alert.step in GRAVE]
-    problems += _unwatched(walk, looks, rules, now, running=running)
+    unwatched = list(_unwatched(walk, looks, rules, now, running=running))
+    counts = {
+        name: {state: count for state, count in states.items() if count}
+        for name, states in reader.counts().items()
+    }
+    if not running and settings.post_enabled == "yes":
+        unwatched += _unposted(_totals(counts), reader.planned_since(), rules, now)
     return Survey(
-        counts={
-            name: {state: count for state, count in states.items() if count}
-            for name, states in reader.counts().items()
-        },
+        counts=counts,
         bands={band: walk.bands[band] for band in Band},
         nearest=walk.nearest,
         blocked=walk.blocked,
         foreign=_foreign(looks),
         looks=list(looks.values()),
         last_list_at=max(answered, default=None),
-        alerts=alerts,
-        problems=problems,
+        alerts=worst_first(reader.alerts()),
+        unwatched=unwatched,
     )
 
 
@@ -148,8 +154,27 @@ def _unwatched(
     # A task recorded late, from an old file, was not to be awaited before it was recorded.
     since = max(since, min(group.oldest_recorded_at or now for group in walk.functions.values()))
     if now - since >= rules.poll_stale_ms:
-        hint = "" if running else "; no daemon is running: start readyd run"
+        hint = "" if running else f"; {NOBODY}"
         yield f"no list was read for {words.duration(now - since)} although tasks are outstanding{hint}"
+
+
+def _unposted(totals: Mapping[State, int], since: int | None, rules: "Rules", now: int) -> Iterator[str]:
+    """Say so when nobody posts what was planned; a running daemon has alerts of its own for that."""
+    waiting = ", ".join(unposted(totals))
+    if waiting and since is not None and now - since >= rules.poll_stale_ms:
+        yield f"tasks have waited to be posted for {words.duration(now - since)} ({waiting}); {NOBODY}"
+
+
+def unposted(totals: Mapping[State, int]) -> list[str]:
+    """Count the tasks that are not posted yet, or not known to be; what there is none of is left out."""
+    return [f"{totals[state]:,} {state}" for state in UNPOSTED if totals.get(state)]
+
+
+def _totals(counts: Mapping[str, Mapping[State, int]]) -> Counter[State]:
+    total: Counter[State] = Counter()
+    for states in counts.values():
+        total.update(states)
+    return total
 
 
 def _outstanding(walk: _Walk) -> list[Outstanding]:

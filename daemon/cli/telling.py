@@ -9,6 +9,7 @@ import click
 from daemon.cli import hooks, words
 from daemon.cli.layout import Cell, Column
 from daemon.cli.render import Screen, worded
+from daemon.cli.survey import unposted
 from ledger.records import Alert, Band, State, Task
 from ledger.states import OUTSTANDING
 from ledger.times import as_text
@@ -42,8 +43,7 @@ def status(
     webhook: dict[str, Any] | None = None,
 ) -> None:
     """Tell the whole ledger at a glance."""
-    for problem in seen.problems:
-        screen.sentence(Cell("attention ", "bold red"), problem)
+    attention(screen, seen.problems)
     _fact(screen, "daemon", *_daemon(here, now))
     _fact(screen, "ledger", str(ledger))
     _fact(
@@ -54,11 +54,7 @@ def status(
     if webhook is not None:
         _fact(screen, "webhook", hooks.sentence(webhook, now))
     _fact(screen, "lists", f"last read {words.ago(seen.last_list_at, now)}")
-    _fact(
-        screen,
-        "tasks",
-        f"{seen.outstanding:,} outstanding, {seen.blocked:,} blocked, {seen.foreign:,} foreign listed",
-    )
+    _fact(screen, "tasks", ", ".join(_tasks(seen)))
     _fact(screen, "nearest", *_nearest(seen, now))
     _fact(
         screen, "bands", *_joined([[f"{count:,} ", worded(str(band))] for band, count in seen.bands.items()])
@@ -67,6 +63,17 @@ def status(
     if seen.alerts:
         screen.line()
         alerts(screen, seen.alerts, now)
+
+
+def attention(screen: Screen, problems: Iterable[str]) -> None:
+    """Tell what somebody should see to, a paragraph each."""
+    for problem in problems:
+        screen.sentence(Cell("attention ", "bold red"), problem)
+
+
+def _tasks(seen: "Survey") -> list[str]:
+    blocked, foreign = f"{seen.blocked:,} blocked", f"{seen.foreign:,} foreign listed"
+    return [*unposted(seen.totals), f"{seen.outstanding:,} outstanding", blocked, foreign]
 
 
 def _fact(screen: Screen, label: str, *parts: str | Cell) -> None:

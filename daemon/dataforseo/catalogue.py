@@ -171,7 +171,7 @@ FIXED: Mapping[str, Listing] = MappingProxyType(
 """Every documented list of re-parsed tasks, by path (docs tasks_fixed)."""
 
 ID_LIST_APIS: tuple[str, ...] = tuple(_DATA["id_list"])
-"""The APIs whose id_list shows what was posted to them."""
+"""The APIs whose id_list shows what was posted to them; that of ai_optimization is named by the help center only."""
 
 ERROR_APIS: tuple[str, ...] = tuple(_DATA["errors"])
 """The APIs that tell why deliveries of webhooks failed."""

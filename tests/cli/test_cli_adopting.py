@@ -79,7 +79,7 @@ def test_what_would_be_taken_is_shown_and_then_taken_and_twice_changes_nothing(
         (("--tag", ""), "an empty tag matches nothing"),
         (("--tag", "x", "--since", "90d"), "more than 30 days ago"),
         (("--tag", "x", "--since", "soon"), "soon"),
-        (("--tag", "x", "--api", "nonsense"), "no API that has an id_list"),
+        (("--tag", "x", "--api", "nonsense"), "ai_optimization (named by the help center only)"),
         (("--function", "serp/*", "--api", "merchant"), "no rule matches any function of merchant"),
     ],
 )

@@ -147,6 +147,36 @@ def test_status_needs_attention_when_nobody_reads_the_lists(readyd: Run, book: A
     assert readyd("status").code == 0
 
 
+def test_status_and_alerts_need_attention_when_nobody_posts_what_is_planned(
+    readyd: Run, book: Any, monkeypatch: Any
+) -> None:
+    with Ledger.open(book.path) as ledger:
+        ledger.plan([{"function": GMB, "keyword": f"k{number}"} for number in range(20)], now=book.ago(0.1))
+    at_once = readyd("status")
+    assert (at_once.code, readyd("alerts").code) == (0, 0), "for six minutes: cron may come every five"
+    assert "20 planned, 0 outstanding" in at_once.out
+    monkeypatch.setattr("daemon.cli.options.wall_clock_ms", lambda: book.now + HOUR_MS)
+    problem = "tasks have waited to be posted for 1h 6m (20 planned); no daemon is running: start readyd run"
+    for command in ("status", "alerts"):
+        said = readyd(command)
+        assert (said.code, said.out.partition("\n")[0]) == (1, f"attention {problem}")
+        assert readyd(command, "--json").json["problems"] == [problem]
+    with DaemonLock(book.path, book.now):
+        assert (readyd("status").code, readyd("alerts").code) == (0, 0), "it has alerts of its own for that"
+    monkeypatch.setenv("READYD_POST_ENABLED", "no")
+    assert readyd("status").code == 0, "somebody wants it so"
+
+
+def test_a_task_whose_answer_is_not_known_waits_for_a_daemon_too(
+    readyd: Run, book: Any, monkeypatch: Any
+) -> None:
+    with Ledger.open(book.path) as ledger:
+        ledger.plan([{"function": GMB, "keyword": f"k{number}"} for number in range(3)], now=book.now)
+        ledger.intents.begin(GMB, ledger.intents.next(GMB, book.now, book.now, 1), book.now)
+    monkeypatch.setattr("daemon.cli.options.wall_clock_ms", lambda: book.now + HOUR_MS)
+    assert "(2 planned, 1 posting)" in readyd("alerts").out
+
+
 def test_nothing_outstanding_means_nothing_stale(readyd: Run, book: Any, monkeypatch: Any) -> None:
     ids = book.post(1)
     book.look(ids)
@@ -276,6 +306,38 @@ def test_alerts_say_what_is_wrong_and_the_command_that_lists_it(readyd: Run, boo
     assert "urgent expiring" in said.out
     assert "and 1,145 more" in said.out
     assert "--band urgent" in said.out
+
+
+def test_alerts_say_when_nobody_is_there_to_open_one(readyd: Run, book: Any, monkeypatch: Any) -> None:
+    book.post(1, hours_ago=3)
+    monkeypatch.setattr("daemon.cli.options.wall_clock_ms", lambda: book.now + HOUR_MS)
+    said = readyd("alerts")
+    assert (said.code, said.err) == (1, "")
+    assert said.out.startswith("attention no list was read for ")
+    assert said.out.endswith(" although tasks are outstanding; no daemon is running: start readyd run\n")
+    assert readyd("alerts", "--json").json["healthy"] is False
+    book.alert("urgent")
+    assert readyd("alerts").out.index("attention") < readyd("alerts").out.index("urgent expiring")
+
+
+def test_a_grave_alert_is_told_once_and_is_exit_code_1(readyd: Run, book: Any) -> None:
+    book.post(1)
+    book.alert("critical", detail="hurry up")
+    said = readyd("alerts")
+    assert (said.code, said.out.count("hurry up")) == (1, 1)
+    assert readyd("alerts", "--json").json["problems"] == ["hurry up"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["alerts", "--limit"], ["tasks", "--limit"], ["show", "x", "--result", "--edition"]],
+    ids=" ".join,
+)
+def test_a_number_beyond_reason_is_wrong_usage(readyd: Run, book: Any, words: list[str]) -> None:
+    book.post(1)
+    said = readyd(*words, "9" * 23)
+    assert said.code == 2
+    assert re.match(r"readyd: .*'--\w+': 9{23} is not in the range", said.err)
 
 
 def test_closed_alerts_are_shown_when_asked_for(readyd: Run, book: Any) -> None:

@@ -8,12 +8,15 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from daemon.cli.layout import cells
+from daemon.cli.main import readyd as group
 from ledger import Ledger
 
 Terminal = Callable[..., tuple[int, list[str]]]
@@ -87,6 +90,48 @@ def test_sentences_are_folded_to_the_terminal_and_ids_stay_whole(
     fragments = re.findall(r"\b1123[0-9a-f]{4}-[0-9a-f-]*", "\n".join(lines))
     assert all(len(one) == 36 for one in fragments)
     assert fragments or words == ["check"]
+
+
+def helps(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    """Find every command and what stands before its --help."""
+    yield words
+    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from helps(inner, *words, name)
+
+
+SAMPLE = '    {"function": '
+"""The line of a file that `post --help` shows: it is one line, as it has to be in the file."""
+
+
+@pytest.mark.parametrize("words", [*helps(group)], ids=" ".join)
+def test_every_help_fits(readyd: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = readyd(*words, "--help")
+    assert said.out.startswith(f"Usage: {' '.join(['readyd', *words])} ")
+    wide = [line for line in said.out.splitlines() if cells(line) > 80]
+    assert [line for line in wide if not line.startswith(SAMPLE)] == []
+
+
+@pytest.mark.parametrize("width", [80, 132])
+def test_check_shows_the_names_of_all_variables_whole(
+    terminal: Terminal, environ: dict[str, str], width: int, tmp_path: Path
+) -> None:
+    del environ["READYD_LEDGER"]
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    (deep / "readyd.toml").write_text("[webhook]\nverify = true\n")
+    values = {
+        "READYD_LEDGER": str(deep / "ledger.db"),
+        "READYD_ALERTS_POLL_STALE_MIN": "12",
+        "READYD_CONFIG": str(deep / "readyd.toml"),
+    }
+    _, lines = terminal("check", width=width, **values)
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert rows["setting"] == ["value", "from"]
+    assert rows["alerts.poll_stale_min"] == ["12", "READYD_ALERTS_POLL_STALE_MIN"]
+    assert rows["ledger"][-1] == "READYD_LEDGER"
+    assert rows["webhook.verify"][0] == "true"
+    assert all(cells(line.rstrip()) <= width for line in lines[: list(rows).index("[[target]]") + 1])
 
 
 @pytest.mark.parametrize("width", [80, 200])

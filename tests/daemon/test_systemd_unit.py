@@ -101,6 +101,12 @@ def test_what_the_unit_promises_is_in_it() -> None:
     assert int(values("TimeoutStopSec")[0]) > 10, "a stop may take ten seconds"
 
 
+def test_a_command_by_hand_gets_what_the_unit_gets() -> None:
+    shown = re.findall(r"-p (\w+=\S+)", (ROOT / "README.md").read_text())
+    given = ["User", "LoadCredential"]
+    assert shown == [f"{name}={value}" for name in given for value in values(name)]
+
+
 def test_every_option_of_the_service_is_explained() -> None:
     """Each block of options begins with a sentence that says why."""
     service = UNIT.read_text().partition("[Service]\n")[2].partition("[Install]")[0]

@@ -1,6 +1,7 @@
 """The targets of `make fuzz` without a fuzzer: seeds, damaged seeds, and everything that fuzzing ever found."""
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +81,14 @@ def test_a_ledger_that_answers_wrongly_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(first, "right", ({**states, deep_targets.name_of(1): "lost"}, bodies))
     with pytest.raises(AssertionError, match="a wrong state"):
         deep_targets.ledger(b"")
+
+
+def test_the_makefile_and_the_docs_count_every_target() -> None:
+    root = Path(__file__).resolve().parents[2]
+    (made,) = re.findall(r"^TARGETS \?= (.*)$", (root / "Makefile").read_text(), re.MULTILINE)
+    assert made.split() == [*TARGETS]
+    parsers = len(targets.TARGETS)
+    assert (
+        f"fuzzing of {parsers} parsers, the receiver and the ledger"
+        in (root / "docs/reliability.md").read_text()
+    )
