@@ -17,6 +17,7 @@ from pathlib import Path
 from ledger import copies, files, schema
 from ledger.bodies import directory_of, month_files
 from ledger.connection import Connection
+from ledger.copies import Mark
 from ledger.errors import CopyRefusedError, LedgerWriteError
 from ledger.migrate import RESULTS, Kind
 from ledger.trouble import DRIVER_ERRORS, code_of, complaint_of, damaged, explained
@@ -27,8 +28,8 @@ _OF_THE_COPY = ("SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY")
 """What goes wrong with the new file, while the one that is copied is only read."""
 
 
-def backup(ledger: Connection, to: Path) -> None:
-    """Copy `ledger` to the file `to`, and its results to `results/` beside it.
+def backup(ledger: Connection, to: Path, now: int) -> None:
+    """Copy `ledger`, as it is `now`, to the file `to`, and its results to `results/` beside it.
 
     Raises:
         CopyRefusedError: there is something else than an earlier copy of this ledger; nothing was changed.
@@ -36,13 +37,14 @@ def backup(ledger: Connection, to: Path) -> None:
     """
     target, driver = _target(ledger.path, to), type(ledger.database)
     name = copies.name_of(ledger)
+    mark = Mark(name, now)
     with _copies(target) as made:
         copies.require_free(target, name, driver)
-        _copy(ledger, target, name, made)
+        _copy(ledger, target, mark, made)
         for path in month_files(directory_of(ledger.path)):
             month = Connection(path, kind=RESULTS, readonly=True, driver=driver)
             try:
-                _copy(month, directory_of(target) / path.name, name, made)
+                _copy(month, directory_of(target) / path.name, mark, made)
             finally:
                 month.close()
         # Copying may take hours, in which somebody may have put something there.
@@ -80,7 +82,7 @@ def _copies(target: Path) -> Iterator[list[tuple[Path, Path]]]:
                 copy.unlink(missing_ok=True)
 
 
-def _copy(source: Connection, final: Path, name: str, made: list[tuple[Path, Path]]) -> None:
+def _copy(source: Connection, final: Path, mark: Mark, made: list[tuple[Path, Path]]) -> None:
     files.make_directory(final.parent)
     copy = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     _sweep(final)
@@ -90,7 +92,7 @@ def _copy(source: Connection, final: Path, name: str, made: list[tuple[Path, Pat
     with source.reading() as database, _blaming(final, source.path):
         database.execute_sql("vacuum into ?", [str(copy)])
     with schema.explaining(final, replace(source.kind, noun="copy")):
-        copies.mark(copy, name, type(source.database))
+        copies.write(copy, mark, type(source.database))
     files.sync_file(copy)
     _require_whole(copy, source.kind)
 

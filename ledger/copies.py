@@ -1,6 +1,6 @@
 """How a copy is known again: by a mark in the file that says of which ledger it is a copy.
 
-Whatever opens a copy to write takes the mark away (`ledger.migrate.be_no_copy`), so a restored copy on which anybody
+Whatever opens a copy to write takes the mark away (`ledger.restored`), so a restored copy on which anybody
 has worked is a ledger again. A copy keeps the journal mode of a new file, and no log ever lies beside it.
 """
 
@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.alerts import fact
@@ -38,14 +39,24 @@ def name_of(ledger: Connection) -> str:
         return str(fact(database, _NAME))
 
 
-def mark(copy: Path, name: str, driver: type[LedgerDatabase]) -> None:
-    """Write into a copy, which nobody knows yet, of which ledger it is one."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Of which ledger a file is a copy, and the instant (ms UTC) from which on that was read."""
+
+    ledger: str
+    made_at: int
+
+
+def write(copy: Path, mark: Mark, driver: type[LedgerDatabase]) -> None:
+    """Mark a copy, which nobody knows yet."""
     with _opened(copy, driver) as database:
         # Whoever dies here leaves a file that is thrown away; a journal beside it would outlive it.
         database.execute_sql("pragma journal_mode = off")
         database.execute_sql(f"drop table if exists {COPY_MARK}")
-        database.execute_sql(f"create table {COPY_MARK} (ledger text not null) strict")
-        database.change(f"insert into {COPY_MARK} values (?)", [name])
+        database.execute_sql(
+            f"create table {COPY_MARK} (ledger text not null, made_at integer not null) strict"
+        )
+        database.change(f"insert into {COPY_MARK} values (?, ?)", [mark.ledger, mark.made_at])
 
 
 def require_free(target: Path, name: str, driver: type[LedgerDatabase]) -> None:

@@ -71,13 +71,6 @@ COPY_MARK = "copy_of"
 """A table that only copies have: of which ledger they are one (`ledger.copies`)."""
 
 
-def be_no_copy(database: LedgerDatabase) -> None:
-    """Take the mark of a copy away: what is opened to write lives on its own, and no later copy may replace it."""
-    if database.one("select count(*) from sqlite_master where name = ?", [COPY_MARK]):
-        with database.transact():
-            database.execute_sql(f"drop table if exists {COPY_MARK}")
-
-
 @cache
 def wanted_views() -> dict[str, str]:
     """Return the views of `ledger/views.sql` by name, as SQLite keeps their text."""

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     KEPT = "kept"  # that result cannot be had; the earlier one is kept
     AUDITED = "audited"  # id_list names its completion time
     PLANNED = "planned"  # `readyd post` or `Ledger.plan` asked for it
+    RESTORED = "restored"  # planned in a copy of the ledger; whether it was sent since nobody knows
     SENT = "sent"  # a call of task_post that holds it is about to be made
     ACCEPTED = "accepted"  # the remote took it and gave it an id
     REFUSED = "refused"  # the remote refused this task, for good

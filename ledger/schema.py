@@ -14,7 +14,8 @@ from ledger import files
 from ledger.database import DRIVER_VERSION, LedgerDatabase, set_mode
 from ledger.engine import OLDEST, Engine, Version, choose
 from ledger.errors import LedgerError, NewerLedgerError, NotALedgerError, UnsafeEngineError
-from ledger.migrate import KINDS, LEDGER, Kind, be_no_copy, migrate, refresh_views
+from ledger.migrate import KINDS, LEDGER, Kind, migrate, refresh_views
+from ledger.restored import be_no_copy
 from ledger.trouble import DRIVER_ERRORS, code_of, damaged, explained, sqlite
 
 APPLICATION_ID = LEDGER.application_id

@@ -273,9 +273,12 @@ class Ledger:
         """Begin to go through all outstanding tasks, page by page."""
         return Walk(self._connection)
 
-    def backup(self, to: Path) -> None:
-        """Copy the ledger to a file in another directory, and its results to `results/` beside that file."""
-        backup.backup(self._connection, to)
+    def backup(self, to: Path, now: int | None = None) -> None:
+        """Copy the ledger to a file in another directory, and its results to `results/` beside that file.
+
+        In a copy that is opened to write, planned tasks are in doubt: they may have been posted since (`now`, ms UTC).
+        """
+        backup.backup(self._connection, to, wall_clock_ms() if now is None else now)
 
     def log_bytes(self) -> int:
         """Return the size of SQLite's log beside the ledger; it grows while another program reads on and on."""

@@ -37,6 +37,7 @@ EVIDENCE = {
     "fixed": "the remote parsed its result anew, and a list of re-parsed tasks (tasks_fixed) showed it",
     "kept": "the re-parsed result cannot be had, so the earlier one is kept",
     "planned": "readyd post or a program asked for it",
+    "restored": "the copy was made that this ledger was restored from; it may have been sent since",
     "sent": "a call that holds it was about to be made",
     "accepted": "the remote took it and gave it an id",
     "refused": "the remote refused it, or there is nothing to post it to",
