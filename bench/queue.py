@@ -51,6 +51,10 @@ class Clock:
         """Return the wall time that belongs to it, ms UTC."""
         return START + round(self.monotonic() * 1000)
 
+    def boot(self) -> str:
+        """Return nothing: no other process shares this time."""
+        return ""
+
     def skip(self, ms: float) -> None:
         """Let time pass."""
         self.skipped_s += ms / 1000

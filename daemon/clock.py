@@ -4,9 +4,12 @@ Knows no rule and no schedule. With `ledger.times` it is the only reader of the 
 """
 
 import time
+from pathlib import Path
 from typing import Protocol
 
 from ledger.times import wall_clock_ms
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
@@ -20,6 +23,10 @@ class Clock(Protocol):
         """Return seconds since some moment in the past; it never goes back, whatever the wall clock does."""
         ...
 
+    def boot(self) -> str:
+        """Name what `monotonic` counts from: processes that are told the same share it. Empty: nobody can tell."""
+        ...
+
 
 class SystemClock:
     """The operating system's clocks."""
@@ -31,3 +38,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return the machine's monotonic time in seconds."""
         return time.monotonic()
+
+    def boot(self) -> str:
+        """Return the kernel's name for this start of this machine."""
+        try:
+            return _BOOT.read_text().strip()
+        except OSError:
+            return ""  # no Linux, or a sandbox that hides it

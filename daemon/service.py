@@ -6,21 +6,21 @@ coroutines on shutdown). Knows no SQL, no URL and no rule.
 """
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from daemon import hiding, logs
+from daemon import hiding, logs, stopping
 from daemon.clock import SystemClock
 from daemon.composition import build_front, build_tools
 from daemon.notify import Notifier
+from daemon.once import Round
 from daemon.passes import (
     account,
     audit,
@@ -41,6 +41,7 @@ from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from daemon.settings_webhook import Webhook
+from daemon.threads import Unawaited
 from daemon.ticks import Every
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
@@ -62,18 +63,12 @@ TICKS = {
 }
 """How often each pass is woken, in seconds."""
 
-STOP_S = 8
-"""How long a stop waits for answers under way; systemd and people expect an end within ten seconds."""
-
 AFTER_FAILURE_S = 30
 """How long the collector rests after a failure that is not the remote's."""
 
 PATIENCE = (10_000, 10, 1_000)
 """Thresholds of Python's collector of cycles. By default it looks at everything again and again while many records are
 read, and with half a million tasks in memory each time stops the loop for some tens of milliseconds."""
-
-ONCE_EARLY_MS = 60_000
-"""A cron job's minute jitters: what falls due within the next one is asked now."""
 
 
 @dataclass(slots=True)
@@ -174,33 +169,27 @@ class Service:
         try:
             clock_step.at_start(self.tools)
             self._begin_targets()
-            await account.ask(self.tools)
-            await self._finder.run()
-            await self._poster.run()
-            while await self._reconciler.run(early_ms=ONCE_EARLY_MS) and not self.stop.is_set():
-                await self.collector.drain(self.stop)
-            await self.collector.drain(self.stop)
-            await self._fix_once()
-            self.collector.flush()
-            await self._inquirer.run()
-            await asyncio.gather(*(one.run(self.stop) for one in self._handing))
-            review.run(self.tools)
+            await stopping.until(self.stop, self._round().run())
         finally:
+            abandoned = await self.collector.abandon()
             self.collector.flush()
             await self._close()
+        if self.stop.is_set():
+            self.tools.log.info("service.stopped", abandoned=abandoned)
         return exit_code(self.tools.remote)
 
-    async def _fix_once(self) -> None:
-        """Ask the lists of re-parsed tasks that are due, each when there is a slot for it, and fetch what they show."""
-        fixer = self._make_fixer(replace(self.tools.rules, fixed_apart_ms=0))  # nobody is left to need a slot
-        for _ in fixed.SCOPES:
-            wait_ms = fixer.wait_ms()
-            if wait_ms is None:
-                return
-            await self._pause(wait_ms / 1000)
-            if self.stop.is_set() or not await fixer.run():
-                return
-            await self.collector.drain(self.stop)
+    def _round(self) -> Round:
+        return Round(
+            tools=self.tools,
+            stop=self.stop,
+            collector=self.collector,
+            reconciler=self._reconciler,
+            finder=self._finder,
+            poster=self._poster,
+            inquirer=self._inquirer,
+            handing=self._handing,
+            make_fixer=self._make_fixer,
+        )
 
     def ask_to_stop(self) -> None:
         """Let every loop end after what it is doing; safe to call from a signal handler of the loop."""
@@ -294,15 +283,10 @@ class Service:
                 await self.collector.run(self.stop)
             except LedgerError as error:
                 self.tools.ledger_failed(error, "collect")
-                await self._pause(AFTER_FAILURE_S)
+                await stopping.pause(self.stop, AFTER_FAILURE_S)
             except Exception as error:
                 self.tools.pass_failed(error, "collect")
-                await self._pause(AFTER_FAILURE_S)
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.stop.wait()
+                await stopping.pause(self.stop, AFTER_FAILURE_S)
 
     def _watch_clock(self) -> None:
         self._notice_step()
@@ -334,12 +318,9 @@ class Service:
         self._clock_timer.cancel()
         self._scheduler.pause()
         self.ask_to_stop()
-        _, late = await asyncio.wait(loops, timeout=STOP_S)
+        await stopping.end(loops)
         # Not before: it cancels a tick under way, and calls that an error.
         self._scheduler.shutdown(wait=False)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
         abandoned = await self.collector.abandon()
         self.collector.flush()
         await self._close()
@@ -378,6 +359,7 @@ async def _run(settings: Settings, ledger: Ledger, *, once: bool) -> int:
         notifier=Notifier(os.environ),
         webhook=None if once else settings.webhook,
     )
+    asyncio.get_running_loop().set_default_executor(Unawaited("name look-up"))
     stop_on_signals(service)
     if once:
         return await service.run_once()

@@ -47,6 +47,10 @@ class VirtualClock:
         """
         return asyncio.get_running_loop().time()
 
+    def boot(self) -> str:
+        """Return the same word in every run: each begins near zero, as a machine does."""
+        return "virtual"
+
 
 def run(
     main: Callable[[], Coroutine[Any, Any, T]],

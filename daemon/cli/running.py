@@ -34,6 +34,9 @@ def run(shared: Shared, once: bool) -> int:
     """Watch Tasks Ready and bring the result of every task in the ledger home, urgent ones first, until SIGTERM
     or Ctrl-C. What happens is logged to standard error.
 
+    With --once it does what is due now. What became of a post whose answer was lost takes more than ten minutes to find
+    out, so give a round every five; while another is at work, one exits with 75.
+
     Needs DATAFORSEO_LOGIN and DATAFORSEO_PASSWORD, or systemd credentials; `readyd check` tells what is missing.
     """
     from daemon import service

@@ -1,16 +1,17 @@
 """A directory of files, each whole or not there: written aside, synced, renamed. Knows no network.
 
-A network file system may hang, and that must delay nothing else: so writing happens in a thread of the target's own.
+A network file system may hang, and that must delay nothing else, nor the end of the process: so writing happens in a
+thread of the target's own, which nobody waits for.
 """
 
 import asyncio
 import errno
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from daemon.handover.door import HandoverError
 from daemon.handover.parcel import Parcel, ParcelError
+from daemon.threads import Unawaited
 
 FILE_MODE = 0o644
 """Others are to read it; the umask may say less."""
@@ -24,15 +25,14 @@ class DirectoryDoor:
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
         self._path = path
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="hand over")
+        self._threads = Unawaited("hand over")
 
     async def put(self, parcel: Parcel) -> None:
         """Write one file and make it durable; see `Door.put`."""
         await asyncio.get_running_loop().run_in_executor(self._threads, self._put, parcel)
 
     async def aclose(self) -> None:
-        """Let the thread end after what it is doing."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing is held open; a thread under way ends after what it is doing, or with the process."""
 
     def _put(self, parcel: Parcel) -> None:
         try:

@@ -11,6 +11,7 @@ from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
 from daemon.dataforseo.posting import carries_tag
+from daemon.passes.proofs import Notes
 from daemon.passes.remote import ABOUT_THE_PATH, Caller, api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import lookup
@@ -24,16 +25,23 @@ WHY = "answer lost"
 UNSURE = frozenset({"ai_optimization"})
 """The help center says that this API has an id_list, the specification has none: absence from it proves nothing."""
 
+SOONEST_MS = 100
+"""When another process takes the slots of id_list, waiting for one must not become a spinning loop."""
+
 
 @dataclass(slots=True)
 class Finder:
-    """Remembers reads under way and first reads; a restart begins the proof anew."""
+    """Remembers reads under way and first reads; after a restart a read begins anew, and the proof goes on."""
 
     tools: Tools
+    _notes: Notes = field(init=False)
     _proofs: Proofs = field(default_factory=Proofs)
+    _loaded: bool = False
     _reads: dict[str, Read] = field(default_factory=dict)
-    _not_before: dict[str, int] = field(default_factory=dict)  # API -> monotonic ms
-    _voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
+
+    def __post_init__(self) -> None:
+        """Read nothing yet."""
+        self._notes = Notes(self.tools)
 
     def forget(self) -> None:
         """Begin every proof anew: somebody has set the clock, and nobody knows any more which period was read."""
@@ -44,6 +52,20 @@ class Finder:
 
     async def run(self) -> int:
         """Ask the pages that are due, as far as the budget goes; return how many were asked."""
+        if not self._loaded:
+            self._proofs, self._loaded = self._notes.load(), True
+        asked = await self._ask_due()
+        self._notes.keep(self._proofs)
+        return asked
+
+    def wait_ms(self) -> int | None:
+        """How long until a read under way may go on; None: there is none, or nobody knows."""
+        tools, ticks = self.tools, self.tools.ticks()
+        if not any(not tools.remote.refuses(api, ticks) for api in self._reads):
+            return None
+        return max(tools.remote.pause_ms(ticks, Caller.AUDITS), tools.audits.wait_ms(), SOONEST_MS)
+
+    async def _ask_due(self) -> int:
         asked = 0
         for api, calls in sorted(self._due().items()):
             while self._may_ask(api):
@@ -61,6 +83,10 @@ class Finder:
         unknown = tools.ledger.intents.unknown(tools.postbox.under_way)
         due = self._proofs.due(unknown, ticks, tools.rules)
         tools.postbox.doubted = dict(self._proofs.noticed)
+        tools.postbox.inherited = frozenset(self._proofs.inherited)
+        self._notes.keep(
+            self._proofs
+        )  # before the first call: a round that is cut short has noticed all the same
         found: dict[str, list[Unknown]] = {}
         for one in due:
             if can_tell(one.function):
@@ -71,7 +97,7 @@ class Finder:
     def _may_ask(self, api: str) -> bool:
         tools, ticks = self.tools, self.tools.ticks()
         waits = tools.remote.pause_ms(ticks, Caller.AUDITS) or tools.audits.wait_ms()
-        return not waits and not tools.remote.refuses(api, ticks) and ticks >= self._not_before.get(api, 0)
+        return not waits and not tools.remote.refuses(api, ticks) and self._proofs.may_read(api, ticks)
 
     def _begun(self, api: str, calls: Sequence[Unknown]) -> Read | None:
         tools, now, rules = self.tools, self.tools.now(), self.tools.rules
@@ -153,7 +179,6 @@ class Finder:
         tools, api = self.tools, read.api
         del self._reads[api]
         tools.postbox.flaws.pop(api, None)
-        self._voids.pop(api, None)
         proven = self._proofs.read_whole(read, tools.ticks(), tools.rules)
         if proven and (count := tools.ledger.intents.absent(proven, tools.now())):
             tools.log.warning("lookup.absent", api=api, count=count, calls=sorted(proven))
@@ -162,9 +187,7 @@ class Finder:
         """Let a read be begun anew, a little later."""
         tools, problem = self.tools, problem.rstrip(".")
         self._reads.pop(api, None)
-        self._voids[api] = self._voids.get(api, 0) + 1
-        least, most = tools.rules.lookup_retry_ms, tools.rules.lookup_retry_most_ms
-        self._not_before[api] = tools.ticks() + min(least << min(self._voids[api] - 1, 20), most)
+        self._proofs.read_void(api, tools.ticks(), tools.rules)
         if tools.postbox.flaws.get(api) != problem:
             tools.log.warning("lookup.void", api=api, problem=problem, proves_nothing=flaw is not None)
         tools.postbox.flaws[api] = problem

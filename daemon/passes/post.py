@@ -52,6 +52,9 @@ class Poster:
             intents = self._next()
             if not intents:
                 break
+            if self._give_up_unknown(intents):
+                await asyncio.sleep(0)  # there may be a thousand such batches, and others have work too
+                continue
             if wait := self.tools.general.wait_ms(self.tools.ticks()):
                 await asyncio.sleep(min(wait, 1_000) / 1000)
                 continue
@@ -71,11 +74,17 @@ class Poster:
         function = posting.choose(tools.ledger.intents.heads(now, latest), paused | refused)
         if function is None:
             return []
-        intents = posting.together(tools.ledger.intents.next(function, now, latest, posting.MOST_TASKS))
-        if path_of(function) is None:
-            tools.ledger.intents.reject(intents, f"there is no function {function} to post to", now)
-            return self._next()
-        return intents
+        return posting.together(tools.ledger.intents.next(function, now, latest, posting.MOST_TASKS))
+
+    def _give_up_unknown(self, intents: list[Intent]) -> bool:
+        """Reject tasks that there is no path to post to; say whether these are such."""
+        function = intents[0].function
+        if path_of(function) is not None:
+            return False
+        self.tools.ledger.intents.reject(
+            intents, f"there is no function {function} to post to", self.tools.now()
+        )
+        return True
 
     async def _post(self, intents: list[Intent]) -> None:
         tools, function = self.tools, intents[0].function

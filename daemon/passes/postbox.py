@@ -22,6 +22,7 @@ class Postbox:
     stops: dict[str, Stop] = field(default_factory=dict)  # by API, or ALL
     under_way: set[int] = field(default_factory=set)  # calls of task_post whose answer is awaited here
     doubted: dict[int, int] = field(default_factory=dict)  # call in doubt -> since when, monotonic ms
+    inherited: frozenset[int] = frozenset()  # calls that an earlier process found in doubt as well
     flaws: dict[str, str] = field(default_factory=dict)  # API -> why the last look proved nothing
 
     def paused(self, now: int) -> set[str]:

@@ -45,14 +45,14 @@ def _doubts(tools: Tools, standing: Sequence[Alert]) -> list[Condition]:
 def _in_vain(tools: Tools, one: Unknown, told: Container[str]) -> bool:
     """Say whether a call is in doubt for long.
 
-    That is counted by the monotonic clock, from the start on: no look was possible before. But an alert that stands is
-    not over because the daemon was restarted, so meanwhile the time of the call will do.
+    That is counted by the monotonic clock, from the start on: no look was possible before. But what an earlier process
+    found in doubt too (a round of cron lasts a minute), and an alert that stands, are no younger because this one was
+    started, so there the time of the call will do as well.
     """
     ticks, late_ms = tools.ticks(), tools.rules.lookup_late_ms
     noticed = tools.postbox.doubted.get(one.call_id, ticks)
-    return ticks - noticed >= late_ms or (
-        api_of(one.function) in told and tools.now() - one.begun_at >= late_ms
-    )
+    known = one.call_id in tools.postbox.inherited or api_of(one.function) in told
+    return ticks - noticed >= late_ms or (known and tools.now() - one.begun_at >= late_ms)
 
 
 def _doubt(tools: Tools, api: str, group: Sequence[Unknown]) -> Condition:

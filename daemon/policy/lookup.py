@@ -4,7 +4,8 @@ A second POST is a second bill, so absence must be proven, and silence is no pro
 whole reads of id_list did not show its key, and each of them could not have missed it:
 
 *   The first read begins after a grace time, and the second some minutes after the first ended: a call that was still
-    on its way has arrived by then, and a list that lags has caught up. Both times count on a clock that nobody sets.
+    on its way has arrived by then, and a list that lags has caught up. Both times count on a clock that nobody sets,
+    across processes too (`run --once`) while the machine runs; another start of it begins the proof anew.
 *   A read covers everything posted from well before the call until the read began. While the ledger knows tasks of
     answered calls in that period, they are witnesses: a read that does not show every one of them is void (a wrong
     account, a lagging list, a clock that was wrong). Without witnesses the margin before the call is a whole day.
@@ -63,18 +64,22 @@ class Shown:
 
 @dataclass(slots=True)
 class Proofs:
-    """How far the proof of each call is; monotonic ms. Lost in a restart, which costs minutes and proves nothing."""
+    """How far the proof of each call is; monotonic ms. What is lost of it costs minutes and proves nothing."""
 
     noticed: dict[int, int] = field(default_factory=dict)  # call -> when its doubt began
     first: dict[int, int] = field(
         default_factory=dict
     )  # call -> when a first whole read without its keys ended
+    voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
+    not_before: dict[str, int] = field(default_factory=dict)  # API -> when the next read may begin
+    inherited: set[int] = field(default_factory=set)  # calls that an earlier process noticed too
 
     def due(self, calls: Sequence[Unknown], ticks: int, rules: Rules) -> list[Unknown]:
         """Return the calls whose time for a read has come, and forget those that are no longer in doubt."""
         here = {one.call_id for one in calls}
         self.noticed = {call: at for call, at in self.noticed.items() if call in here}
         self.first = {call: at for call, at in self.first.items() if call in here}
+        self.inherited &= here
         for call in here:
             self.noticed.setdefault(call, ticks)
         return [one for one in calls if self._is_due(one.call_id, ticks, rules)]
@@ -85,8 +90,19 @@ class Proofs:
             return ticks - first >= rules.lookup_between_ms
         return ticks - self.noticed[call] >= rules.lookup_grace_ms
 
+    def may_read(self, api: str, ticks: int) -> bool:
+        """Say whether the pause after the last void read of an API is over."""
+        return ticks >= self.not_before.get(api, 0)
+
+    def read_void(self, api: str, ticks: int, rules: Rules) -> None:
+        """Note a read that proved nothing: the next one begins later, and ever later."""
+        self.voids[api] = self.voids.get(api, 0) + 1
+        least, most = rules.lookup_retry_ms, rules.lookup_retry_most_ms
+        self.not_before[api] = ticks + min(least << min(self.voids[api] - 1, 20), most)
+
     def read_whole(self, read: Read, ticks: int, rules: Rules) -> set[int]:
         """Note a whole read without flaw; return the calls whose tasks are now proven absent."""
+        self.voids.pop(read.api, None)
         proven = set()
         for call in read.calls & self.noticed.keys():
             first = self.first.get(call)
@@ -96,6 +112,29 @@ class Proofs:
             elif read.begun_ticks - first >= rules.lookup_between_ms:
                 proven.add(call)
         return proven
+
+
+def resumed(noted: Proofs, ticks: int, rules: Rules, *, same_boot: bool) -> Proofs:
+    """Return what counts of the proofs that an earlier process noted down.
+
+    Both count on one clock while the machine runs, and no longer: after that, and for whatever that clock has not come
+    to yet, the proof begins anew. It never gets shorter by that.
+    """
+    inherited = set(noted.noticed)
+    if not same_boot:
+        return Proofs(inherited=inherited)
+    noticed = {call: at for call, at in noted.noticed.items() if 0 <= at <= ticks}
+    return Proofs(
+        noticed,
+        {
+            call: at
+            for call, at in noted.first.items()
+            if call in noticed and noticed[call] + rules.lookup_grace_ms <= at <= ticks
+        },
+        {api: count for api, count in noted.voids.items() if count > 0},
+        {api: at for api, at in noted.not_before.items() if at <= ticks + rules.lookup_retry_most_ms},
+        inherited,
+    )
 
 
 def period(begun_at: Collection[int], now: int, rules: Rules, *, witnesses: bool) -> tuple[int, int]:

@@ -70,6 +70,9 @@ class Inlet:
     def monotonic(self) -> float:
         return self.now_s
 
+    def boot(self) -> str:
+        return "fuzz"
+
     def changes(self) -> int:
         with self.book._connection.reading() as database:
             return int(database.driver().total_changes)

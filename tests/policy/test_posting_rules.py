@@ -141,6 +141,46 @@ def test_a_call_no_longer_in_doubt_is_forgotten() -> None:
     assert (proofs.noticed, proofs.first) == ({}, {})
 
 
+def test_a_proof_goes_on_in_another_process_of_the_same_start_of_the_machine() -> None:
+    noted = Proofs({1: 10}, {1: 10 + GRACE}, {"serp": 3}, {"serp": GRACE + 20})
+    then = lookup.resumed(noted, GRACE + 30, RULES, same_boot=True)
+    assert then == replace(noted, inherited={1})
+    begun = 10 + GRACE + BETWEEN
+    assert then.due([CALL], begun - 1, RULES) == []
+    assert then.due([CALL], begun, RULES) == [CALL]
+    assert then.read_whole(read(begun - 1), begun, RULES) == set()
+    assert then.read_whole(read(begun), begun, RULES) == {1}
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        Proofs({1: GRACE + 31}, {1: 10 + GRACE}),  # of the future
+        Proofs({1: -1}, {1: 10 + GRACE}),
+        Proofs({}, {1: 10 + GRACE}),
+    ],
+)
+def test_a_note_that_cannot_be_true_counts_for_nothing(noted: Proofs) -> None:
+    then = lookup.resumed(noted, GRACE + 30, RULES, same_boot=True)
+    assert (then.noticed, then.first) == ({}, {})
+
+
+@pytest.mark.parametrize("first", [9 + GRACE, GRACE + 31])
+def test_a_first_read_that_cannot_have_been_is_none(first: int) -> None:
+    then = lookup.resumed(Proofs({1: 10}, {1: first}), GRACE + 30, RULES, same_boot=True)
+    assert (then.noticed, then.first) == ({1: 10}, {})
+
+
+def test_after_another_start_of_the_machine_nothing_counts_but_that_it_was_noticed() -> None:
+    noted = Proofs({1: 10}, {1: 10 + GRACE}, {"serp": 3}, {"serp": GRACE + 20})
+    assert lookup.resumed(noted, GRACE + 30, RULES, same_boot=False) == Proofs(inherited={1})
+
+
+def test_a_pause_of_another_process_is_never_longer_than_the_longest() -> None:
+    noted = Proofs(not_before={"serp": 20 + RULES.lookup_retry_most_ms, "backlinks": 30})
+    assert lookup.resumed(noted, 10, RULES, same_boot=True).not_before == {"backlinks": 30}
+
+
 @pytest.mark.parametrize(
     ("shown", "flaw"),
     [

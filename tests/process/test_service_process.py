@@ -1,6 +1,7 @@
 """The real service as a process: signals, pauses, a second one, cron, and a login that is refused."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -96,6 +97,45 @@ def test_a_stop_ends_in_time_although_the_remote_hangs(
         caller, _ = mute.accept()  # it has asked, and nobody will ever answer
         with caller:
             assert stopped(daemon) == 0
+    assert len(outstanding(program)) == 20
+    assert program.events()[-1]["event"] == "service.stopped"
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "--once")])
+def test_a_stop_ends_in_time_although_a_directory_hangs(
+    remote: Any, readyd: Start, begin: Start, until: Until, tmp_path: Path, words: tuple[str], stopped: Start
+) -> None:
+    """A pipe that nobody reads lies where the file is written: to open it hangs, as a share does that is gone."""
+    settings, out = tmp_path / "readyd.toml", tmp_path / "out"
+    settings.write_text(f'[[target]]\nname = "files"\nkind = "directory"\npath = "{out}"\n')
+    program = readyd(remote, READYD_CONFIG=str(settings))
+    out.mkdir()
+    (task_id,) = program.record(remote, 1)
+    os.mkfifo(out / f".{task_id}.advanced.1.json.part")
+    until(remote.listed, "the task is listed")
+    running = begin(program, *words)
+    until(lambda: program.collected() and threads(running) > 1, "it hands over, in a thread of its own")
+    assert stopped(running) == 0
+    assert program.events()[-1]["event"] == "service.stopped"
+    assert "Traceback" not in program.log()
+    assert program.states() == {"collected": 1}
+    assert program.rows("select count(*) from handover") == [(1,)], "it still waits for its target"
+
+
+def threads(process: subprocess.Popen[str]) -> int:
+    return len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+
+
+def test_a_stop_ends_a_round_in_time_although_the_remote_hangs(
+    posted: Start, remote: Any, readyd: Start, begin: Start, stopped: Start
+) -> None:
+    posted(20)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        program = readyd(remote, READYD_BASE_URL=f"http://127.0.0.1:{mute.getsockname()[1]}")
+        running = begin(program, "run", "--once")
+        caller, _ = mute.accept()
+        with caller:
+            assert stopped(running) == 0
     assert len(outstanding(program)) == 20
     assert program.events()[-1]["event"] == "service.stopped"
 
