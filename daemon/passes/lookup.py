@@ -45,10 +45,8 @@ class Finder:
 
     def forget(self) -> None:
         """Begin every proof anew: somebody has set the clock, and nobody knows any more which period was read."""
-        self._proofs.first.clear()
+        self._proofs.anew()
         self._reads.clear()
-        self._not_before.clear()
-        self._voids.clear()
 
     async def run(self) -> int:
         """Ask the pages that are due, as far as the budget goes; return how many were asked."""
@@ -84,9 +82,8 @@ class Finder:
         due = self._proofs.due(unknown, ticks, tools.rules)
         tools.postbox.doubted = dict(self._proofs.noticed)
         tools.postbox.inherited = frozenset(self._proofs.inherited)
-        self._notes.keep(
-            self._proofs
-        )  # before the first call: a round that is cut short has noticed all the same
+        # Before the first call: a round that is cut short has noticed all the same.
+        self._notes.keep(self._proofs)
         found: dict[str, list[Unknown]] = {}
         for one in due:
             if can_tell(one.function):
@@ -141,7 +138,8 @@ class Finder:
         tools.ledger.intents.end_look(
             call_id, outcome="listed", code=answer.code, rows=answer.row_count, at=tools.now()
         )
-        return self._shown(read, answer)
+        # Somebody may have set the clock meanwhile.
+        return self._reads.get(api) is read and self._shown(read, answer)
 
     def _failed(self, call_id: int, api: str, error: RemoteError) -> None:
         tools, now = self.tools, self.tools.now()

@@ -69,7 +69,7 @@ class Proofs:
     noticed: dict[int, int] = field(default_factory=dict)  # call -> when its doubt began
     first: dict[int, int] = field(
         default_factory=dict
-    )  # call -> when a first whole read without its keys ended
+    )  # call -> when the first whole read without its keys ended
     voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
     not_before: dict[str, int] = field(default_factory=dict)  # API -> when the next read may begin
     inherited: set[int] = field(default_factory=set)  # calls that an earlier process noticed too
@@ -89,6 +89,12 @@ class Proofs:
         if first is not None:
             return ticks - first >= rules.lookup_between_ms
         return ticks - self.noticed[call] >= rules.lookup_grace_ms
+
+    def anew(self) -> None:
+        """Forget what was read, but not since when there is a doubt: that counts on a clock that nobody sets."""
+        self.first.clear()
+        self.voids.clear()
+        self.not_before.clear()
 
     def may_read(self, api: str, ticks: int) -> bool:
         """Say whether the pause after the last void read of an API is over."""
