@@ -26,6 +26,7 @@ from daemon.cli import (
     running,
     showing,
     spending,
+    withdrawing,
 )
 from daemon.cli.options import (
     BUG,
@@ -54,6 +55,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Act": (
         changing.prioritise,
+        withdrawing.withdraw,
         posting.repost,
         resending.resend,
         copying.export,
