@@ -26,8 +26,16 @@ class Planned:
 
 
 def plan(table: IntentTable, tasks: Iterable[Mapping[str, object]], batch: str | None, now: int) -> Planned:
-    """Plan all tasks, numbered from 1 as they come."""
-    batch = batch or random_batch()
+    """Plan all tasks, numbered from 1 as they come.
+
+    Raises:
+        ValueError: a task cannot be planned, or the batch has an empty name.
+    """
+    if batch is not None and not batch.strip():
+        raise ValueError(
+            "the batch has an empty name; give it one, or None for a batch that nobody names again"
+        )
+    batch = random_batch() if batch is None else batch
     return plan_lines(table, (read_plan(line, task) for line, task in enumerate(tasks, 1)), batch, now)
 
 

@@ -52,7 +52,9 @@ SETTLES_MS = 120_000
 )
 @click.argument("name", metavar="FILE|-")
 @click.option(
-    "--batch", metavar="NAME", help="Lines of one batch are planned once, whatever file they are in."
+    "--batch",
+    metavar="NAME",
+    help="Lines of one batch are planned once, whatever file they are in. Needed with -.",
 )
 @click.option("--skip-bad", is_flag=True, help="Plan the good lines of a file that has bad ones.")
 @click.option("--dry-run", is_flag=True, help="Check every line and show the calls; plan and send nothing.")
@@ -64,13 +66,13 @@ def post(shared: Shared, name: str, batch: str | None, skip_bad: bool, dry_run: 
     task_post takes.
 
     `readyd run` posts them, the most important first, up to 100 a call. The command may be interrupted and given
-    again: as long as the file has not changed, no line is planned twice. Nothing of a file with a bad line is
+    again: no line of a batch is planned twice, as long as its file has not changed. Nothing of a file with a bad line is
     planned unless --skip-bad says so. Exits with 1 when a line was bad.
     """
     from daemon.cli import tasklines
 
     screen = Screen.of(sys.stderr, color=shared.color)
-    with tasklines.opened(name) as source:
+    with tasklines.opened(name, batch) as source:
         with _progress(screen, "checking", source.size) as advance:
             check = tasklines.Check()
             for one in tasklines.read_lines(source, advance):
@@ -80,17 +82,17 @@ def post(shared: Shared, name: str, batch: str | None, skip_bad: bool, dry_run: 
         if check.bad_count and not skip_bad:
             return _tell(check, None, as_json=as_json)
         with _progress(screen, "planning", source.size) as advance:
-            planned = _plan(shared, source, batch or source.batch, advance)
+            planned = _plan(shared, source, advance)
     return _tell(check, planned, as_json=as_json)
 
 
-def _plan(shared: Shared, source: "Source", batch: str, advance: Callable[[int], None]) -> "Planned":
+def _plan(shared: Shared, source: "Source", advance: Callable[[int], None]) -> "Planned":
     from daemon.cli import tasklines
     from ledger.planning import plan_lines
 
     with shared.changing(create=True) as (_, ledger, now):
         lines = tasklines.read_lines(source, advance)
-        return plan_lines(ledger.intents, _good(lines), batch, now)
+        return plan_lines(ledger.intents, _good(lines), source.batch, now)
 
 
 def _good(lines: "Iterator[Plan | BadLine]") -> "Iterator[Plan]":
