@@ -3,12 +3,13 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from ledger.intake import facts_of
-from ledger.intents import IntentTable, Plan
+from ledger.intents import IntentTable, Plan, keyed
 
 GROUP = 1_000
 """Tasks per transaction: the daemon's own writes get their turn in between, and memory stays small."""
@@ -47,6 +48,17 @@ def plan_lines(table: IntentTable, plans: Iterable[Plan], batch: str, now: int) 
         planned += new
         known += len(group) - new
     return Planned(batch, planned, known)
+
+
+def known_functions(
+    knows: Callable[[Collection[str]], set[str]], plans: Iterable[Plan], batch: str
+) -> Counter[str]:
+    """Count by function the lines of a batch that were planned before; `knows` says which keys were."""
+    found: Counter[str] = Counter()
+    for group in _groups(iter(plans)):
+        lines = keyed(batch, group)
+        found.update(lines[key].function for key in knows(lines.keys()))
+    return found
 
 
 def random_batch() -> str:
