@@ -37,6 +37,10 @@ class UnsafeEngineError(LedgerError):
     """A vulnerable SQLite was asked to write a WAL ledger that somebody else has open."""
 
 
+class NotPlannedError(LedgerError):
+    """A planned task that was about to be sent is planned no more: somebody withdrew it. Nothing was changed."""
+
+
 class LedgerWriteError(LedgerError):
     """The disk refused a write: full, failing or read-only. What was being written may be there or not.
 

@@ -5,19 +5,19 @@ lies in `intent`, by its key. Each verb is one short transaction, and none is op
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ledger import renaming
+from ledger import batches, renaming
 from ledger.alerts import fact
 from ledger.clock_set import UNDATED
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NotPlannedError
 from ledger.intent_records import Fate, Finding, Head, Intent, Unknown
 from ledger.keys import make_key, plan_id
-from ledger.moves import Move, apply, remember
+from ledger.moves import Move, apply, remember, states_of
 from ledger.records import Outstanding, PrioritySource, Reason, State, Transition, Webhook
 from ledger.rows import MESSAGE_LENGTH, ids_json, storable
 from ledger.states import require
@@ -47,10 +47,10 @@ class IntentTable:
 
     def add(self, batch: str, plans: Sequence[Plan], at: int) -> int:
         """Plan tasks; lines of the batch that were planned before change nothing. Return how many are new."""
-        keyed = {make_key(batch, one.line, {one.function: one.payload}): one for one in plans}
+        lines = keyed(batch, plans)
         with self._connection.writing() as database:
-            known = {key for (key,) in database.rows(_KNOWN, [ids_json(list(keyed))])}
-            new = {key: one for key, one in keyed.items() if key not in known}
+            known = batches.known(database, lines)
+            new = {key: one for key, one in lines.items() if key not in known}
             database.executemany(_INSERT_TASK, [_task(key, one, at) for key, one in new.items()])
             database.executemany(_INSERT, [_intent(key, one, batch) for key, one in new.items()])
             remember(database, [_planned(key, at) for key in new])
@@ -86,17 +86,18 @@ class IntentTable:
         """Set what the rules say of planned tasks."""
         with self._connection.writing() as database:
             database.executemany(
-                "update task set priority = ?, priority_source = ? where id = ? and state = 'planned'",
-                [(priority, str(PrioritySource.RULE), task_id) for task_id, priority in changes],
+                _RULE, [(priority, str(PrioritySource.RULE), task_id) for task_id, priority in changes]
             )
 
     def begin(self, function: str, intents: Sequence[Intent], at: int) -> int:
         """Write down a call before it is made, with all its tasks; return its id.
 
         Raises:
-            LedgerError: nothing was changed, and nothing may be sent.
+            NotPlannedError: one of them was withdrawn since it was read; nothing was changed, and nothing may be sent.
+            LedgerError: the same.
         """
         with self._connection.writing() as database:
+            _require_planned(database, intents)
             cursor = database.execute_sql(
                 "insert into post_call (function, begun_at, tasks) values (?, ?, ?)",
                 [function, at, len(intents)],
@@ -140,13 +141,34 @@ class IntentTable:
                 raise LedgerError(f"call {call_id} of task_post was never begun; nothing was changed")
 
     def reject(self, intents: Sequence[Intent], message: str, at: int) -> None:
-        """Give up planned tasks that cannot be sent at all."""
+        """Give up planned tasks that cannot be sent at all.
+
+        Raises:
+            NotPlannedError: one of them was withdrawn since it was read; nothing was changed.
+        """
         with self._connection.writing() as database:
+            _require_planned(database, intents)
             moves = [
                 Move(one.task_id, State.PLANNED, State.REJECTED, Reason.REFUSED, at, (at, message))
                 for one in intents
             ]
             apply(database, "settled_at = ?, message = ?, next_try_at = null", moves)
+
+    def withdraw(self, ids: Sequence[str], at: int) -> tuple[str, ...]:
+        """Take back tasks that were not sent, as a person wishes; return which were.
+
+        Whoever is about to send them writes that down before (`begin`): the one who comes second finds it.
+        """
+        with self._connection.writing() as database:
+            states = states_of(database, ids)
+            found = [one for one in dict.fromkeys(ids) if states.get(one) is State.PLANNED]
+            moves = [Move(one, State.PLANNED, State.REJECTED, Reason.WITHDRAWN, at, (at,)) for one in found]
+            apply(database, "settled_at = ?, next_try_at = null", moves)
+            # Never sent: what the webhooks' addresses hold, a secret perhaps, is not kept.
+            database.executemany(
+                "update intent set payload = '{}' where task_id = ?", [(one,) for one in found]
+            )
+        return tuple(found)
 
     def unknown(self, under_way: Collection[int] = ()) -> list[Unknown]:
         """Return the calls of which some task has no answer, but for those that are still under way."""
@@ -217,6 +239,17 @@ class IntentTable:
             )
 
 
+def keyed(batch: str, plans: Iterable[Plan]) -> dict[str, Plan]:
+    """Give each line of a batch its key."""
+    return {make_key(batch, one.line, {one.function: one.payload}): one for one in plans}
+
+
+def _require_planned(database: LedgerDatabase, intents: Sequence[Intent]) -> None:
+    states = states_of(database, [one.task_id for one in intents])
+    if gone := [one.task_id for one in intents if states.get(one.task_id) is not State.PLANNED]:
+        raise NotPlannedError(f"task {gone[0]} was withdrawn before it was sent; nothing was changed")
+
+
 def _task(key: str, one: Plan, at: int) -> tuple[object, ...]:
     require(plan_id(key), None, State.PLANNED)
     return (
@@ -282,8 +315,6 @@ def _tell_costs(database: LedgerDatabase, fates: Sequence[Fate]) -> None:
     )
 
 
-_KNOWN = "select intent.key from json_each(?) cross join intent on intent.key = json_each.value"
-
 _INSERT_TASK = """
     insert into task (id, function, state, tag, priority, remote_priority, variant, webhook, posted_at, recorded_at)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -317,6 +348,11 @@ _COUNTS = "select function, count(*) from task where state = 'planned' group by 
 _UNRULED = """
     select id, function, tag, remote_priority from task
     where state = 'planned' and priority_source = 'posted' limit ?
+"""
+
+_RULE = """
+    update task set priority = ?, priority_source = ?
+    where id = ? and state = 'planned' and priority_source <> 'user'
 """
 
 _UNKNOWN = """

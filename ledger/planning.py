@@ -3,12 +3,13 @@
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from ledger.intake import facts_of
-from ledger.intents import IntentTable, Plan
+from ledger.intents import IntentTable, Plan, keyed
 
 GROUP = 1_000
 """Tasks per transaction: the daemon's own writes get their turn in between, and memory stays small."""
@@ -26,8 +27,16 @@ class Planned:
 
 
 def plan(table: IntentTable, tasks: Iterable[Mapping[str, object]], batch: str | None, now: int) -> Planned:
-    """Plan all tasks, numbered from 1 as they come."""
-    batch = batch or random_batch()
+    """Plan all tasks, numbered from 1 as they come.
+
+    Raises:
+        ValueError: a task cannot be planned, or the batch has an empty name.
+    """
+    if batch is not None and not batch.strip():
+        raise ValueError(
+            "the batch has an empty name; give it one, or None for a batch that nobody names again"
+        )
+    batch = random_batch() if batch is None else batch
     return plan_lines(table, (read_plan(line, task) for line, task in enumerate(tasks, 1)), batch, now)
 
 
@@ -39,6 +48,17 @@ def plan_lines(table: IntentTable, plans: Iterable[Plan], batch: str, now: int) 
         planned += new
         known += len(group) - new
     return Planned(batch, planned, known)
+
+
+def known_functions(
+    knows: Callable[[Collection[str]], set[str]], plans: Iterable[Plan], batch: str
+) -> Counter[str]:
+    """Count by function the lines of a batch that were planned before; `knows` says which keys were."""
+    found: Counter[str] = Counter()
+    for group in _groups(iter(plans)):
+        lines = keyed(batch, group)
+        found.update(lines[key].function for key in knows(lines.keys()))
+    return found
 
 
 def random_batch() -> str:

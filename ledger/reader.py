@@ -4,7 +4,7 @@ Each answer is a short read of its own: a reader that stays inside a transaction
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 from peewee import SQL, fn
 
-from ledger import rows
+from ledger import batches, rows
 from ledger.alerts import fact
 from ledger.audits import AUDITS
 from ledger.bodies import Bodies, directory_of
 from ledger.connection import Connection
+from ledger.database import LedgerDatabase
 from ledger.engine import Engine
 from ledger.failure_records import DeliveryFailure
 from ledger.failures import failed_since, reasons_of
@@ -161,6 +162,26 @@ class Reader:
         found = self._tasks(_TASKS.where(TaskRow.id == task_id))
         return found[0] if found else None
 
+    def by_plan_id(self, beginning: str, most: int) -> list[tuple[str, str]]:
+        """Find tasks by the beginning of the ids that they had when they were planned: that id, and the one of now."""
+        with self._connection.reading() as database:
+            return batches.by_plan_id(database, beginning, most) if _has_intents(database) else []
+
+    def keys_known(self, keys: Collection[str]) -> set[str]:
+        """Say which of these keys of planned lines the ledger knows."""
+        with self._connection.reading() as database:
+            return batches.known(database, keys) if _has_intents(database) else set()
+
+    def earlier_batch(self, batch: str, place: str) -> batches.Earlier | None:
+        """Return what was planned from a file before it changed; None if nothing, or if it has not changed since."""
+        with self._connection.reading() as database:
+            return batches.earlier(database, batch, place) if _has_intents(database) else None
+
+    def still_planned(self, batch: str) -> list[str]:
+        """Return the ids of the tasks of a batch that were not sent yet."""
+        with self._connection.reading() as database:
+            return batches.still_planned(database, batch) if _has_intents(database) else []
+
     def history(self, task_id: str) -> list[Transition]:
         """Return a task's moves, the oldest first."""
         query = TransitionRow.select().where(TransitionRow.task_id == task_id).order_by(TransitionRow.id)
@@ -238,6 +259,11 @@ class Reader:
         """Convert while a damaged word still becomes a ledger error: SQLite checks no constraints for readers."""
         with self._connection.reading() as database:
             return [convert(row) for row in query.dicts().execute(database)]
+
+
+def _has_intents(database: LedgerDatabase) -> bool:
+    """Say whether there is what was planned: a reader migrates nothing, and before schema 5 there was nothing."""
+    return int(database.one("pragma user_version")) >= 5
 
 
 def _filtered(query: Any, which: TaskFilter) -> Any:

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     PUT_OFF = "put off"  # the remote did not take it now; it is posted again later
     FOUND = "found"  # the answer was lost, and the remote shows a task with its key
     ABSENT = "absent"  # the answer was lost, and id_list proves that the remote never got it
+    WITHDRAWN = "withdrawn"  # a person took it back before it was sent
     REPOSTED = "reposted"  # a person says that the remote never got it
     PINGBACK = "pingback"  # the remote called our receiver: it is done
     POSTBACK = "postback"  # the remote brought its result to our receiver

@@ -17,7 +17,8 @@ that its result is durable here (`collected`), or that there will be none.
     its task `collected`.)
 *   `failed` is the remote's word about the task itself. `lost` needs proof: 40403, or 40401 after a grace
     period. A later sighting, or a webhook, refutes the proof, so `lost` can come back to `ready` too.
-*   `rejected` tasks never got an id. `failed` and `rejected` are final.
+*   `rejected` tasks never got an id: the remote refused them, or a person withdrew them before they were sent.
+    `failed` and `rejected` are final.
 
 Every move is made from the state that was read, with its reason, in the transaction that stores its evidence.
 """
@@ -42,7 +43,10 @@ ENTRY: frozenset[State] = frozenset({State.PLANNED, State.POSTED})
 OUTSTANDING: frozenset[State] = frozenset({State.POSTED, State.READY})
 """States of tasks whose results are still to be brought home."""
 
-SETTLED: frozenset[State] = frozenset(State) - OUTSTANDING - {State.PLANNED, State.POSTING}
+UNSETTLED: frozenset[State] = OUTSTANDING | {State.PLANNED, State.POSTING}
+"""States of tasks that are still to be posted or brought home: a priority means something."""
+
+SETTLED: frozenset[State] = frozenset(State) - UNSETTLED
 """States that ask for nothing more."""
 
 

@@ -126,7 +126,8 @@ class Ledger:
         anew. Tasks are taken as they come, some thousands at a time, so a generator of millions needs no memory.
 
         Raises:
-            ValueError: one of the tasks cannot be posted; those before it may be planned already.
+            ValueError: one of the tasks cannot be posted, and those before it may be planned already; or the name of
+                the batch is empty.
             LedgerError: the ledger could not be written; call it again with the same batch.
         """
         return planning.plan(self.intents, tasks, batch, wall_clock_ms() if now is None else now)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ledger import moves, rows
 from ledger.connection import Connection
+from ledger.keys import PLAN_PREFIX
 from ledger.models import TaskRow
 from ledger.records import Band, Candidate, Outstanding, PrioritySource, Reason, Settled, State, Task
 
@@ -168,14 +169,19 @@ class TaskTable:
             )
 
     def set_priorities(self, changes: Sequence[tuple[str, int]], source: PrioritySource) -> int:
-        """Set the priority of outstanding tasks; a rule never overwrites a user's word. Return how many were set."""
-        spare = "" if source is PrioritySource.USER else "and priority_source <> 'user'"
+        """Set the priority of outstanding tasks; a rule never overwrites a user's word. Return how many were set.
+
+        A user's word counts for tasks that are still to be posted too, and finds those that got an id meanwhile.
+        """
         with self._connection.writing() as database:
-            changed = database.executemany(
-                f"update task set priority = ?, priority_source = ? where id = ? and {_OPEN} {spare}",
-                [(priority, str(source), task_id) for task_id, priority in changes],
-            )
-            return max(0, changed)
+            if source is PrioritySource.USER:
+                values = [
+                    (priority, str(source), task_id, task_id.removeprefix(PLAN_PREFIX))
+                    for task_id, priority in changes
+                ]
+                return max(0, database.executemany(_PRIORITY_BY_USER, values))
+            ruled = [(priority, str(source), task_id) for task_id, priority in changes]
+            return max(0, database.executemany(_PRIORITY_BY_RULE, ruled))
 
     def _candidates(self, condition: str, *parameters: object) -> list[Candidate]:
         with self._connection.reading() as database:
@@ -187,6 +193,16 @@ class TaskTable:
 
 _OPEN = "state in ('posted', 'ready')"
 """Written as the partial index `task_outstanding` is, so that it is used."""
+
+_PRIORITY_BY_RULE = f"""
+    update task set priority = ?, priority_source = ? where id = ? and {_OPEN} and priority_source <> 'user'
+"""
+
+_PRIORITY_BY_USER = """
+    update task set priority = ?, priority_source = ?
+    where id in (?, (select task_id from intent where key = ?))
+        and state in ('planned', 'posting', 'posted', 'ready')
+"""
 
 _CANDIDATES_GIVEN = f"""
     select {", ".join(f"task.{name}" for name in rows.CANDIDATE_COLUMNS.split(", "))}

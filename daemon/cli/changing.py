@@ -10,7 +10,7 @@ from daemon.cli import filters, words
 from daemon.cli.options import ATTENTION, DONE, Shared, WrongUseError, examples, json_option, shared_options
 from daemon.cli.render import say, write_json
 from ledger.records import PrioritySource
-from ledger.states import OUTSTANDING
+from ledger.states import UNSETTLED
 
 if TYPE_CHECKING:
     from ledger.reader import Reader
@@ -21,7 +21,7 @@ GROUP = 10_000
 
 
 @click.command(
-    short_help="Let tasks be collected sooner, or later.",
+    short_help="Let tasks be posted and collected sooner, or later.",
     epilog=examples(
         "readyd prioritise 11231402-15 --priority 9",
         "readyd prioritise --tag 'urgent*' --priority 5",
@@ -49,7 +49,8 @@ def prioritise(
     tag: str | None,
     as_json: bool,
 ) -> int:
-    """Give outstanding tasks a priority: the tasks ID (beginnings are enough), or all of a function or tag.
+    """Give planned and outstanding tasks a priority: the tasks ID (beginnings are enough), or all of a function or
+    tag. It decides which planned tasks are posted first, and of which tasks results are collected first.
 
     It wins over the rules of the settings and works while the daemon runs, which follows within seconds. Exits
     with 1 when one of the IDs is settled, so that nothing is left to be hurried.
@@ -78,11 +79,11 @@ def _chosen(
 ) -> tuple[list[str], list[str]]:
     """Return the ids to change, and those named that are settled already."""
     if not task_ids:
-        chosen = filters.outstanding_part(filters.make(function=function, tag=tag))
+        chosen = filters.unsettled_part(filters.make(function=function, tag=tag))
         return [task.id for task in reader.tasks(chosen)] if chosen else [], []
     named = {task.id: task for task in (filters.resolve(reader, task_id) for task_id in task_ids)}
-    outstanding = [task.id for task in named.values() if task.state in OUTSTANDING]
-    return outstanding, [task_id for task_id in named if task_id not in outstanding]
+    unsettled = [task.id for task in named.values() if task.state in UNSETTLED]
+    return unsettled, [task_id for task_id in named if task_id not in unsettled]
 
 
 def _change(shared: Shared, chosen: list[str], priority: int) -> int:

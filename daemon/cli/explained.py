@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from daemon.cli import words
-from daemon.cli.showing import is_reparsed, meaning, reparsed_by
+from daemon.cli.showing import entered, is_reparsed, meaning, reparsed_by
 from ledger.records import Edition, Look, Reason, State, Task, Transition, Webhook
 from ledger.times import as_text
 
@@ -45,6 +45,7 @@ EVIDENCE = {
     "put off": "the remote did not take it at that time",
     "found": "its answer was lost, and the remote shows a task with its key",
     "absent": "its answer was lost, and two whole reads of id_list prove that the remote never got it",
+    "withdrawn": "a person took it back before it was sent (readyd withdraw)",
     "reposted": "a person decided it (readyd repost)",
 }
 """The observation behind each reason of a move."""
@@ -76,19 +77,18 @@ class Case:
 
 def explanation(case: Case, now: int) -> Iterator[tuple[str, Iterator[str]]]:
     """Give titled groups of sentences; pure."""
-    yield "task", _identity(case.task, now)
+    yield "task", _identity(case, now)
     yield "known", _known(case, now)
     if case.standing is not None:
         yield "time", _time(case, case.standing, now)
     yield "next", _next(case, now)
 
 
-def _identity(task: Task, now: int) -> Iterator[str]:
+def _identity(case: Case, now: int) -> Iterator[str]:
+    task = case.task
     tag = f" with the tag {words.clean(task.tag)!r}" if task.tag else ""
-    posted = {State.PLANNED: "planned", State.POSTING: "sent", State.REJECTED: "sent"}.get(
-        task.state, "posted"
-    )
-    yield f"{words.clean(task.function)}{tag}, {posted} at {as_text(task.posted_at)}, {words.ago(task.posted_at, now)}."
+    word, at = entered(task, case.history)
+    yield f"{words.clean(task.function)}{tag}, {word} at {as_text(at)}, {words.ago(at, now)}."
     if task.webhook is Webhook.POSTBACK:
         yield "The remote was asked to deliver the result to a postback server; lists show it only if that fails."
     elif task.webhook is Webhook.PINGBACK:
@@ -257,7 +257,10 @@ def _settled(task: Task, editions: list[Edition]) -> str:
     if task.state in (State.COLLECTED, State.DELIVERED):
         return "Nothing: its result is here; `readyd show ID --result` writes it."
     if task.state is State.PLANNED:
-        return "The daemon posts it when its turn comes: the most important first, then in order of planning."
+        return (
+            "The daemon posts it when its turn comes: the most important first, then in order of planning."
+            " `readyd withdraw ID` takes it back until then."
+        )
     if task.state is State.POSTING:
         return "Its answer is awaited, or else looked up by its key in id_list; until then it is not posted again."
     if task.state is State.LOST:

@@ -1,14 +1,16 @@
-"""The filter options that `tasks`, `export` and `prioritise` share, and what they select. Knows no output."""
+"""The filter options that commands share, what they select, and what an id means. Knows no output."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from daemon.cli.options import WrongUseError
+from ledger.keys import PLAN_PREFIX
 from ledger.records import Band, State, Task
-from ledger.states import OUTSTANDING
+from ledger.states import OUTSTANDING, UNSETTLED
 
 if TYPE_CHECKING:
     from daemon.standing import Standing, Standings
@@ -71,6 +73,12 @@ def settled_part(chosen: "TaskFilter") -> "TaskFilter | None":
     return replace(chosen, states=states) if states and chosen.blocked is not True else None
 
 
+def unsettled_part(chosen: "TaskFilter") -> "TaskFilter | None":
+    """Narrow a filter to tasks that are to be posted or brought home; None when it asks for none of them."""
+    states = chosen.states & UNSETTLED if chosen.states else UNSETTLED
+    return replace(chosen, states=states) if states else None
+
+
 def with_standing(
     reader: "Reader", chosen: "TaskFilter", standings: "Standings", bands: frozenset[Band] = frozenset()
 ) -> Iterator[tuple[Task, "Standing"]]:
@@ -84,31 +92,37 @@ def with_standing(
 
 
 def resolve(reader: "Reader", prefix: str) -> Task:
-    """Find the task that an id, or the beginning of one, stands for.
+    """Find the task that an id, or the beginning of one, stands for; the id of its plan stays good once it is posted.
 
     Raises:
         WrongUseError: none, or more than one.
     """
-    from ledger.reader import TaskFilter
-
     if not prefix.strip() or not prefix.isprintable():
         msg = "an id has at least one letter or digit; `readyd tasks` lists the ids"
         raise WrongUseError(msg)
     if (task := reader.task(prefix)) is not None:
         return task
-    found: list[Task] = []
-    # Ids are handed out in ascending order, so those that begin with the prefix come right after it.
-    for task in reader.tasks(TaskFilter(), limit=PREFIX_SHOWN + 1, after=prefix):
-        if not task.id.startswith(prefix):
-            break
-        found.append(task)
+    found = _beginning_so(reader, prefix)
     if len(found) == 1:
-        return found[0]
+        return found[0][1]
     if not found:
         msg = f"no task in the ledger has an id that begins with {prefix[:80]!r}"
         raise WrongUseError(msg)
-    listed = ", ".join(task.id for task in found[:PREFIX_SHOWN]) + (
+    listed = ", ".join(one for one, _ in found[:PREFIX_SHOWN]) + (
         " and more" if len(found) > PREFIX_SHOWN else ""
     )
     msg = f"more than one id begins with {prefix[:80]!r}: {listed}"
     raise WrongUseError(msg)
+
+
+def _beginning_so(reader: "Reader", prefix: str) -> list[tuple[str, Task]]:
+    """Return some tasks with an id that begins so, and that id: the one of now, or the one of the plan."""
+    from ledger.reader import TaskFilter
+
+    if prefix.startswith(PLAN_PREFIX):
+        planned = reader.by_plan_id(prefix, PREFIX_SHOWN + 1)
+        there = [(plan_id, reader.task(task_id)) for plan_id, task_id in planned]
+        return [(plan_id, task) for plan_id, task in there if task is not None]
+    # Ids are handed out in ascending order, so those that begin with the prefix come right after it.
+    after = reader.tasks(TaskFilter(), limit=PREFIX_SHOWN + 1, after=prefix)
+    return [(task.id, task) for task in takewhile(lambda one: one.id.startswith(prefix), after)]

@@ -26,6 +26,7 @@ from daemon.cli import (
     showing,
     spending,
     streams,
+    withdrawing,
 )
 from daemon.cli.options import (
     BUG,
@@ -56,6 +57,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Act": (
         changing.prioritise,
+        withdrawing.withdraw,
         posting.repost,
         resending.resend,
         copying.export,

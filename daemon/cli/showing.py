@@ -119,6 +119,19 @@ def reparsed_by(task: Task, history: Sequence[Transition]) -> int | None:
     return seen_at if seen_at == task.latest_done_at else None
 
 
+def entered(task: Task, history: Sequence[Transition]) -> tuple[str, int]:
+    """Say what is known to have happened to a task at first, or last before the remote took it, and when."""
+    planned_at = next((move.at for move in history if move.reason == Reason.PLANNED), task.posted_at)
+    if task.state is State.PLANNED:
+        return "planned", planned_at
+    if task.state is State.POSTING:
+        return "sent", task.posted_at
+    if task.state is State.REJECTED:
+        sent = any(move.from_state is State.POSTING for move in history[-1:])
+        return ("sent", task.posted_at) if sent else ("planned", planned_at)
+    return "posted", task.posted_at
+
+
 def meaning(task: Task, history: Sequence[Transition]) -> str:
     """Say in a few words what the state of a task means for it."""
     if is_reparsed(task, history):
@@ -225,7 +238,8 @@ def _when(at: int, now: int) -> str:
 def _progress(known: Known, now: int) -> Facts:
     """Tell when it was posted and done, as exactly as that is known, and what was tried."""
     task, reparsed_at = known.task, reparsed_by(known.task, known.history)
-    yield "posted", _when(task.posted_at, now)
+    word, at = entered(task, known.history)
+    yield word, _when(at, now)
     if task.pending_at is not None and task.ready_at is None:
         yield "not done", f"as of {_when(task.pending_at, now)}: the remote said so"
     earliest, latest = task.earliest_done_at, task.latest_done_at

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from daemon.cli import words
 from daemon.cli.options import WrongUseError
 from daemon.dataforseo.posting import problem_with
 from ledger.intents import Plan
-from ledger.planning import random_batch, read_plan
+from ledger.planning import read_plan
 from ledger.times import as_text
 
 LONGEST = 1_000_000
@@ -67,27 +68,37 @@ class Source:
     batch: str
     size: int  # bytes
     name: str = "standard input"
+    place: str | None = None  # how the batches of files from there end; None: the batch was named
 
 
 @contextmanager
-def opened(name: str) -> Iterator[Source]:
-    """Open a file, or standard input for `-`.
+def opened(name: str, batch: str | None = None) -> Iterator[Source]:
+    """Open a file, or standard input for `-`; `batch` is what the user calls it.
 
     Raises:
-        WrongUseError: it cannot be read.
+        WrongUseError: it cannot be read, or is standard input without a name.
     """
+    if batch is not None and not batch.strip():
+        msg = "--batch has an empty name (an unset variable?); write one, such as nightly-2026-11-25"
+        raise WrongUseError(msg)
     if name == "-":
         if sys.stdin.isatty():
-            msg = "name a file with tasks, one JSON object a line, or pipe them in: ... | readyd post -"
+            msg = "name a file with tasks, one JSON object a line, or pipe them in: ... | readyd post --batch NAME -"
+            raise WrongUseError(msg)
+        if batch is None:
+            msg = (
+                "standard input has no name by which its lines would be known when the command is given again, and"
+                " they would be paid for twice; name their batch: ... | readyd post --batch nightly-2026-11-25 -"
+            )
             raise WrongUseError(msg)
         with tempfile.TemporaryFile() as aside:
             shutil.copyfileobj(sys.stdin.buffer, aside)
-            yield Source(aside, random_batch(), aside.tell())
+            yield Source(aside, batch, aside.tell())
         return
     with contextlib.ExitStack() as stack:
         with _readable(name):
             file = stack.enter_context(open(name, "rb"))
-            source = Source(file, _batch_of(Path(name), file), os.fstat(file.fileno()).st_size, name)
+            source = _source(name, file, batch)
         yield source
 
 
@@ -105,15 +116,19 @@ def _unreadable(name: str, error: OSError | ValueError) -> WrongUseError:
     return WrongUseError(f"{name} cannot be read: {reason}")
 
 
-def _batch_of(path: Path, file: IO[bytes]) -> str:
-    """Name a file's batch by where it is, how large and of when.
+def _source(name: str, file: IO[bytes], batch: str | None) -> Source:
+    """Name a file's batch by where it is, how large and of when, unless the user names it.
 
     Not by its content: whoever writes the same keywords anew each night wants them posted each night.
     """
-    about = os.fstat(file.fileno())
-    place = hashlib.blake2b(os.fsencode(path.resolve()), digest_size=4).hexdigest()
+    path, about = Path(name), os.fstat(file.fileno())
+    if batch is not None:
+        return Source(file, batch, about.st_size, name)
+    place = "-" + hashlib.blake2b(os.fsencode(path.resolve()), digest_size=4).hexdigest()
     when = as_text(about.st_mtime_ns // 1_000_000)
-    return f"{path.name}@{when}.{about.st_mtime_ns % 1_000_000_000:09}-{about.st_size}-{place}"
+    # Written so that people can name it again (`--batch`), whatever the file is called.
+    batch = f"{words.clean(path.name)}@{when}.{about.st_mtime_ns % 1_000_000_000:09}-{about.st_size}{place}"
+    return Source(file, batch, about.st_size, name, place)
 
 
 def read_lines(source: Source, advance: Advance) -> Iterator[Plan | BadLine]:

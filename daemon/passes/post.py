@@ -5,6 +5,7 @@ answer means is `policy.posting`'s word; a call without an answer is left to `lo
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from daemon.passes.remote import api_of, outcome_of
 from daemon.passes.tools import Tools
 from daemon.policy import choices, posting
 from daemon.policy.posting import Kind
+from ledger.errors import NotPlannedError
 from ledger.intent_records import Fate, Intent
 from ledger.keys import sent_tag
 from ledger.records import Reason, State
@@ -58,8 +60,7 @@ class Poster:
             if wait := self.tools.general.wait_ms(self.tools.ticks()):
                 await asyncio.sleep(min(wait, 1_000) / 1000)
                 continue
-            await self._post(intents)
-            made += 1
+            made += await self._post(intents)
         return made
 
     def _next(self) -> list[Intent]:
@@ -81,17 +82,22 @@ class Poster:
         function = intents[0].function
         if path_of(function) is not None:
             return False
-        self.tools.ledger.intents.reject(
-            intents, f"there is no function {function} to post to", self.tools.now()
-        )
+        with contextlib.suppress(NotPlannedError):  # withdrawn a moment ago
+            self.tools.ledger.intents.reject(
+                intents, f"there is no function {function} to post to", self.tools.now()
+            )
         return True
 
-    async def _post(self, intents: list[Intent]) -> None:
+    async def _post(self, intents: list[Intent]) -> bool:
+        """Make one call; False: one of its tasks was withdrawn a moment ago, so choose anew."""
         tools, function = self.tools, intents[0].function
         batch = [payload_of(one) for one in intents]
         tools.general.take(tools.ticks())
         tools.remote.probed(api_of(function), tools.ticks())
-        call_id = tools.ledger.intents.begin(function, intents, tools.now())
+        try:
+            call_id = tools.ledger.intents.begin(function, intents, tools.now())
+        except NotPlannedError:
+            return False
         tools.postbox.under_way.add(call_id)
         try:
             ending = await self._send(call_id, function, intents, batch)
@@ -100,6 +106,7 @@ class Poster:
             raise
         self._unwritten.append(ending)
         self._write_endings()
+        return True
 
     async def _send(
         self, call_id: int, function: str, intents: list[Intent], batch: list[dict[str, Any]]

@@ -58,18 +58,35 @@ def test_a_rehearsal_shows_the_calls_and_touches_nothing(readyd: Any, book: Any,
     assert not book.path.exists()
 
 
-def test_standard_input_is_a_batch_of_its_own_unless_it_is_named(readyd: Any) -> None:
+def test_standard_input_needs_a_batch_so_that_it_is_planned_once(readyd: Any, book: Any) -> None:
     text = json.dumps(LINE)
-    assert [readyd("post", "--json", "-", stdin=text).json["planned"] for _ in range(2)] == [1, 1]
+    for more in ([], ["--dry-run"], ["--skip-bad", "--json"]):
+        said = readyd("post", *more, "-", stdin=text)
+        assert (said.code, said.out) == (2, "")
+        assert "paid for twice; name their batch: ... | readyd post --batch " in said.err
+    assert not book.path.exists()
     named = [readyd("post", "--json", "--batch", "b", "-", stdin=text).json["planned"] for _ in range(2)]
     assert named == [1, 0]
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_a_batch_without_a_name_is_refused_whatever_it_is_of(
+    readyd: Any, book: Any, tmp_path: Path, empty: str
+) -> None:
+    for name in ("-", written(tmp_path / "tasks.jsonl", LINE)):
+        said = readyd("post", "--batch", empty, name, stdin=json.dumps(LINE))
+        assert said.code == 2
+        assert "--batch has an empty name" in said.err
+    assert not book.path.exists()
+    with Ledger.open(book.path) as ledger, pytest.raises(ValueError, match="the batch has an empty name"):
+        ledger.plan([LINE], empty)
 
 
 @pytest.mark.parametrize(
     "text", [b"\xff\xfe", b'{"a": ' * 9_999, b"NaN", b"1", b'"\\ud800', b'{"function": 1}']
 )
 def test_nonsense_is_a_sentence(readyd: Any, text: bytes) -> None:
-    said = readyd("post", "-", stdin=text)
+    said = readyd("post", "--batch", "b", "-", stdin=text)
     assert said.code == 1
     assert said.err.startswith("readyd: line 1: it ")
     assert "bug" not in said.err
@@ -141,9 +158,9 @@ def test_the_help_shows_a_line_that_can_be_copied(
     assert readyd("post", "--dry-run", written(tmp_path / "tasks.jsonl", line)).code == 0
 
 
-@pytest.mark.parametrize("command", ["post", "record"])
-def test_what_is_no_json_is_said_with_its_own_line_and_column(readyd: Any, command: str) -> None:
-    said = readyd(command, "-", stdin=f'{json.dumps(LINE)}\n{{"a":,}}\n{{\n')
+@pytest.mark.parametrize("command", [["post", "--batch", "b"], ["record"]], ids=lambda words: words[0])
+def test_what_is_no_json_is_said_with_its_own_line_and_column(readyd: Any, command: list[str]) -> None:
+    said = readyd(*command, "-", stdin=f'{json.dumps(LINE)}\n{{"a":,}}\n{{\n')
     second, third = said.err.splitlines()[-2:]
     assert "line 2" in second
     assert second.endswith("no JSON: Expecting value at column 6")
