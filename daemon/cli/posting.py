@@ -37,7 +37,7 @@ EVERY = 500
 
 LINE = """\b
 A line of FILE:
-  {"function": "serp/google/organic", "keyword": "tea", "location_code": 2840, "tag": "shop:17"}
+  {"function": "serp/google/organic", "keyword": "tea", "location_code": 2840}
 
 """
 """Stands before the examples of the help, whose lines are not filled."""
