@@ -255,6 +255,13 @@ BUGS: tuple[Bug, ...] = (
 +    if written_at or latest:
 """,
         ),
+        (
+            "ledger.clock_set",
+            """
+-    if by_ms < 0:
++    if not by_ms:
+""",
+        ),
     ),
     bug(
         '"not yet" dated by its answer',
