@@ -14,21 +14,24 @@ UNDATED = "undated_calls"
 _EVER = (1 << 63) - 1  # SQLite's last instant
 
 
-def record(database: LedgerDatabase, by_ms: int, now: int) -> int:
-    """Take in that the clock was moved by so much, to `now`; return how many "not before" were moved."""
+def record(database: LedgerDatabase, by_ms: int, at: int) -> int:
+    """Take in that the clock was moved by so much; return how many "not before" were moved.
+
+    `at` is its time, as it is now, of the last thing that was written before it was set.
+    """
     if by_ms < 0:
-        _forget(database, now)
-        _date_anew(database, by_ms, now)
-        database.change(_NOTE, [UNDATED, now])
-    return _move_tries(database, by_ms, now)
+        _forget(database, at)
+        _date_anew(database, by_ms, at)
+        database.change(_NOTE, [UNDATED, at])
+    return _move_tries(database, by_ms, at)
 
 
-def _move_tries(database: LedgerDatabase, by_ms: int, now: int) -> int:
+def _move_tries(database: LedgerDatabase, by_ms: int, at: int) -> int:
     """Set ahead, a wait that still lies in the future was noted since, or ends early, which costs a call."""
     return sum(
         database.change(
             f"update {table} set next_try_at = next_try_at + ? where next_try_at <= ? {which}",
-            [by_ms, now if by_ms > 0 else _EVER],
+            [by_ms, at if by_ms > 0 else _EVER],
         )
         for table, which in (
             ("task", "and state in ('planned', 'posted', 'ready')"),
@@ -38,16 +41,16 @@ def _move_tries(database: LedgerDatabase, by_ms: int, now: int) -> int:
     )
 
 
-def _forget(database: LedgerDatabase, now: int) -> None:
+def _forget(database: LedgerDatabase, at: int) -> None:
     """Forget what lists and audits have proven: what nobody can date is not known."""
     for statement in _FORGOTTEN:
-        database.change(statement, [now])
+        database.change(statement, [at])
 
 
-def _date_anew(database: LedgerDatabase, by_ms: int, now: int) -> None:
+def _date_anew(database: LedgerDatabase, by_ms: int, at: int) -> None:
     """Move what is worth knowing by as much as the clock: it was written before the step."""
     for statement in _DATED_ANEW:
-        database.change(statement, [by_ms, now])
+        database.change(statement, [by_ms, at])
 
 
 _FORGOTTEN = (

@@ -265,10 +265,13 @@ class Ledger:
             found = database.rows(_NEWEST)
         return max((at for (at,) in found), default=None)
 
-    def clock_set(self, by_ms: int, now: int) -> int:
-        """Take in that somebody has moved the wall clock by so much, to `now`; return how many waits were moved."""
+    def clock_set(self, by_ms: int, at: int) -> int:
+        """Take in that somebody has moved the wall clock by so much; return how many waits were moved.
+
+        `at` is its time, as it is now, of the last thing that was written before: what lies behind was by the other.
+        """
         with self._connection.writing() as database:
-            return clock_set.record(database, by_ms, now)
+            return clock_set.record(database, by_ms, at)
 
     def walk(self) -> Walk:
         """Begin to go through all outstanding tasks, page by page."""

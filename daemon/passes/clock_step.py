@@ -3,6 +3,7 @@
 Waits move along; set back, instants of the future are forgotten or dated anew (`ledger.clock_set`).
 """
 
+import json
 from dataclasses import replace
 
 from daemon.passes.tools import Tools
@@ -13,14 +14,22 @@ STEP_S = 5
 """A wall clock that moved by more against the monotonic one was set; it did not drift."""
 
 
+FACT = "clock"
+
+
 def run(tools: Tools, by_ms: int) -> None:
-    """Take in that the clock was moved by so much."""
-    tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
+    """Take in that the clock was moved by so much, just now."""
     _remember(tools, by_ms, tools.now())
     try:
-        tools.ledger.clock_set(by_ms, tools.now())
+        _set(tools, by_ms, tools.now())
+        _note(tools)
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
+
+
+def _set(tools: Tools, by_ms: int, at: int) -> None:
+    tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
+    tools.ledger.clock_set(by_ms, at)
 
 
 def _remember(tools: Tools, by_ms: int, now: int) -> None:
@@ -36,14 +45,46 @@ def _remember(tools: Tools, by_ms: int, now: int) -> None:
 
 
 def at_start(tools: Tools) -> None:
-    """Notice that the clock was set back while no process of ours lived: the newest entry is of the future.
-
-    What is left of a pause counts from that entry. A clock that was set ahead ends pauses early, which costs little.
-    """
+    """Notice that the clock was set back while no process of ours lived."""
     try:
-        newest_at = tools.ledger.newest_at()
+        step = set_back(_moved(tools), tools.ledger.newest_at(), tools.now())
+        if step is not None:
+            _set(tools, *step)
+        _note(tools)
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
-        return
-    if newest_at is not None and newest_at - tools.now() > STEP_S * 1000:
-        run(tools, tools.now() - newest_at)
+
+
+def set_back(moved_ms: int | None, newest_at: int | None, now: int) -> tuple[int, int] | None:
+    """Return by how much the clock was set back before a start, and what its time was at the newest entry; None: not.
+
+    `moved_ms` is what the monotonic clock tells, None after another start of the machine. Then entries of the future
+    tell of it: what is left of a pause counts from the newest one. A clock that was set ahead ends pauses early, which
+    costs little.
+    """
+    if newest_at is None:
+        return None
+    if moved_ms is not None and moved_ms < -STEP_S * 1000:
+        return moved_ms, min(now, newest_at + moved_ms)
+    if newest_at - now > STEP_S * 1000:
+        return now - newest_at, now
+    return None
+
+
+def _offset_ms(tools: Tools) -> int:
+    return tools.now() - tools.ticks()
+
+
+def _moved(tools: Tools) -> int | None:
+    """Return by how much the wall clock was moved since an earlier process noted it; None: nobody can tell."""
+    try:
+        noted = json.loads(tools.ledger.facts.get(FACT) or "{}")
+        same = noted["boot"] == tools.clock.boot() != ""
+        return _offset_ms(tools) - int(noted["offset_ms"]) if same else None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None  # nothing is noted yet, or somebody wrote there
+
+
+def _note(tools: Tools) -> None:
+    note = {"boot": tools.clock.boot(), "offset_ms": _offset_ms(tools)}
+    tools.ledger.facts.put(FACT, json.dumps(note, sort_keys=True), tools.now())

@@ -9,6 +9,7 @@ import pytest
 
 from daemon import virtual
 from daemon.handover.target import TargetKind, TargetRule
+from daemon.passes import clock_step
 from daemon.policy.rules import AdoptRule, Rules
 from daemon.settings_secret import Secret
 from daemon.simulator.faults import Faults
@@ -39,9 +40,9 @@ def times_posted(life: Any) -> Counter[str]:
     return Counter(key for key in keys if key)
 
 
-@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("down", [None, 68 * MINUTE, 4 * HOUR], ids=["awake", "down", "down for longer"])
 def test_a_task_that_was_sent_by_a_clock_that_was_ahead_is_not_paid_for_twice(
-    live: Live, restarted: bool
+    live: Live, down: int | None
 ) -> None:
     """Its moment as the ledger has it lies after the true one: a read from there on would prove it absent."""
 
@@ -54,18 +55,47 @@ def test_a_task_that_was_sent_by_a_clock_that_was_ahead_is_not_paid_for_twice(
         plan(life, 5, "lost")
         await life.until(lambda: life.states().get(State.POSTING) == 5, within=MINUTE, every=SECOND)
         life.world._state.faults = Faults.none()
-        if restarted:
+        if down:
             await life.stop()
-        await life.sleep(68 * MINUTE)
+        await life.sleep(down or 68 * MINUTE)
         virtual.step_wall_clock(-3 * HOUR)
-        if restarted:
+        if down:
             await life.restart()
+        await life.sleep(SECOND)
         plan(life, 1, "after")  # a witness: with it a read looks as if it had seen all there is
         await life.sleep(HOUR)
+        assert life.events("clock.stepped")
         assert set(times_posted(life).values()) == {1}
         assert State.POSTING not in life.states()
 
     live(story, true_time=True)
+
+
+@pytest.mark.parametrize(
+    ("moved", "newest_at", "step"),
+    [
+        (
+            -3 * HOUR,
+            10 * HOUR,
+            (-3 * HOUR, 7 * HOUR),
+        ),  # the newest entry was made at 7 h, as the clock is now
+        (-3 * HOUR, 16 * HOUR, (-3 * HOUR, 12 * HOUR)),  # never later than now
+        (
+            None,
+            16 * HOUR,
+            (-4 * HOUR, 12 * HOUR),
+        ),  # another start of the machine: the entry of the future tells
+        (0, 16 * HOUR, (-4 * HOUR, 12 * HOUR)),
+        (None, 10 * HOUR, None),
+        (3 * HOUR, 10 * HOUR, None),  # set ahead, or the machine was asleep
+        (-4 * SECOND, 10 * HOUR, None),
+        (-3 * HOUR, None, None),  # an empty ledger
+    ],
+)
+def test_a_start_notices_that_the_clock_was_set_back(
+    moved: int | None, newest_at: int | None, step: tuple[int, int] | None
+) -> None:
+    assert clock_step.set_back(moved, newest_at, 12 * HOUR) == step
 
 
 def test_what_others_post_is_taken_in_soon_after_the_clock_was_set_right(live: Live) -> None:
