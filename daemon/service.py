@@ -41,7 +41,7 @@ from daemon.policy.answers import AnswerKind
 from daemon.policy.rules import Rules
 from daemon.settings import Settings
 from daemon.settings_webhook import Webhook
-from daemon.threads import Unawaited
+from daemon.threads import EventLoop
 from daemon.ticks import Every
 from ledger.errors import LedgerError
 from ledger.lock import DaemonLock
@@ -348,8 +348,12 @@ def run(settings: Settings, *, once: bool = False) -> int:
         logs.get_logger().warning("settings.warning", problem=warning)
     gc.set_threshold(*PATIENCE)
     settings.ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with DaemonLock(settings.ledger), Ledger.open(settings.ledger) as ledger:
-        return asyncio.run(_run(settings, ledger, once=once))
+    with (
+        DaemonLock(settings.ledger),
+        Ledger.open(settings.ledger) as ledger,
+        asyncio.Runner(loop_factory=EventLoop) as runner,
+    ):
+        return runner.run(_run(settings, ledger, once=once))
 
 
 async def _run(settings: Settings, ledger: Ledger, *, once: bool) -> int:
@@ -359,7 +363,6 @@ async def _run(settings: Settings, ledger: Ledger, *, once: bool) -> int:
         notifier=Notifier(os.environ),
         webhook=None if once else settings.webhook,
     )
-    asyncio.get_running_loop().set_default_executor(Unawaited("name look-up"))
     stop_on_signals(service)
     if once:
         return await service.run_once()

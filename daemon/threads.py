@@ -3,21 +3,22 @@
 Python joins the threads of its own executors before a process may end, so one that hangs would keep it alive for good.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
-class Unawaited(ThreadPoolExecutor):
-    """A thread a call, which ends with the process if it must. asyncio takes no other base for its default executor."""
+class Unawaited(Executor):
+    """A thread a call, which ends with the process if it must."""
 
     def __init__(self, name: str) -> None:
         """Begin nothing yet; `name` is what its threads are called."""
-        super().__init__()
         self._name = name
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -32,6 +33,24 @@ class Unawaited(ThreadPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for nobody: what hangs would not hear of it."""
+
+
+class EventLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop, whose own threads (names are looked up there) are not waited for. With none, it starts none.
+
+    As its default executor they would cost each process a thread at its end, which asyncio waits in for the others.
+    """
+
+    def __init__(self) -> None:
+        """Begin nothing yet."""
+        super().__init__()
+        self._unawaited = Unawaited("name look-up")
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run a call in the executor, or in a thread of its own."""
+        return super().run_in_executor(executor or self._unawaited, func, *args)
 
 
 def _settle(future: "Future[Any]", call: Callable[[], Any]) -> None:

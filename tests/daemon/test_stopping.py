@@ -83,17 +83,17 @@ def test_a_call_in_a_thread_brings_its_result_or_its_error() -> None:
 
 HUNG = """
 import asyncio, threading
-from daemon.threads import Unawaited
+from daemon.threads import EventLoop, Unawaited
 
 async def main():
     loop, hangs = asyncio.get_running_loop(), threading.Event()
-    loop.set_default_executor(Unawaited("default"))
     for threads in (None, Unawaited("own")):
         asyncio.ensure_future(loop.run_in_executor(threads, hangs.wait))
     await asyncio.sleep(0.1)
     print("stops")
 
-asyncio.run(main())
+with asyncio.Runner(loop_factory=EventLoop) as runner:
+    runner.run(main())
 """
 
 
