@@ -156,10 +156,14 @@ def begun_after(call: Unknown, undated: int, started_at: int, now: int, rules: R
     tells. Before `started_at` another process sent it, and nobody watched the clock since: a day allows for that. To
     read too little would prove a task absent that is there, and it would be paid for twice.
     """
+    earliest = (
+        now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1
+    )  # of which a whole read is possible
     if call.call_id <= undated:
-        earliest = now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1
         return min(call.begun_at, earliest)
-    return call.begun_at - (rules.lookup_unwatched_ms if call.begun_at < started_at else 0)
+    if call.begun_at < started_at:
+        return min(call.begun_at, max(earliest, call.begun_at - rules.lookup_unwatched_ms))
+    return call.begun_at
 
 
 def within_reach(begun_at: Iterable[int], now: int, rules: Rules, *, witnesses: bool) -> list[int]:

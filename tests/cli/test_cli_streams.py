@@ -81,7 +81,8 @@ def test_no_file_gets_the_descriptor_of_a_closed_stream(
 
 @pytest.mark.parametrize("command", ["record", "post"])
 def test_a_closed_standard_input_is_no_empty_one(shell: Shell, book: Any, command: str) -> None:
-    done = shell("<&-", "-m", "daemon", command, "-")
+    batch = ("--batch", "b") if command == "post" else ()
+    done = shell("<&-", "-m", "daemon", command, *batch, "-")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "readyd: standard input is closed, so there is nothing to read; name a file, or pipe something in\n"
