@@ -13,6 +13,7 @@ from ledger.intake import TAG_LENGTH, NewTask
 from ledger.moves import Move, apply, states_of
 from ledger.records import Audit, Evidence, Newcomer, Reason, State, Webhook
 from ledger.rows import ids_json, storable
+from ledger.times import MINUTE_MS
 
 HOME = frozenset({State.COLLECTED, State.DELIVERED, State.FAILED})
 """States of tasks of which only the completion time is still worth knowing."""
@@ -47,6 +48,7 @@ class Known:
     state: State
     webhook: Webhook
     posted_at: int
+    recorded_at: int
     ready_at: int | None
     earliest_done_at: int | None
     latest_done_at: int | None
@@ -62,8 +64,7 @@ class Known:
 
 def learn(task: Known, row: Evidence, asked_at: int, at: int) -> Known:
     """Return what is known of an outstanding task after a row of a page asked for at `asked_at` and read at `at`."""
-    if row.posted_at is not None and row.posted_at < task.posted_at:
-        # Believed where ours is later: ours may be the time of recording.
+    if row.posted_at is not None and _is_wrong(task, row.posted_at):
         task = replace(task, posted_at=row.posted_at)
     if row.done_at is None:
         return _pending(task, asked_at)
@@ -82,6 +83,14 @@ def learn(task: Known, row: Evidence, asked_at: int, at: int) -> Known:
         latest_done_at=done_at,
         next_try_at=None if task.state is State.POSTED else task.next_try_at,
     )
+
+
+def _is_wrong(task: Known, posted_at: int) -> bool:
+    """Say whether the remote's word of when a task was posted is to be believed instead of ours.
+
+    Ours is later when it is the time of recording, and much earlier when a clock was set that had been right.
+    """
+    return posted_at < task.posted_at or task.posted_at + MINUTE_MS <= posted_at <= task.recorded_at
 
 
 def _pending(task: Known, asked_at: int) -> Known:
@@ -210,7 +219,8 @@ def _move_cursor(database: LedgerDatabase, at: int, audit: Audit) -> None:
 
 
 _OUTSTANDING = """
-    select task.id, state, webhook, posted_at, ready_at, earliest_done_at, latest_done_at, pending_at, next_try_at,
+    select task.id, state, webhook, posted_at, recorded_at, ready_at, earliest_done_at, latest_done_at, pending_at,
+           next_try_at,
            (select max(before.at) from transition fixed join transition before
                 on before.task_id = fixed.task_id and before.id < fixed.id
             where fixed.task_id = task.id and fixed.reason = 'fixed')

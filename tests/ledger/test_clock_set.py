@@ -88,3 +88,24 @@ def test_calls_until_now_are_without_a_date(book: Ledger, kit: Any) -> None:
     call = book.intents.begin("serp/google/organic", [intent], T0)
     book.clock_set(-BACK, T0 - BACK)
     assert book.intents.undated() == call
+
+
+def test_what_was_dated_anew_wrongly_is_put_right_by_the_remotes_word(book: Ledger, kit: Any) -> None:
+    """Our clock was right, is set back and right again: only then was the task posted when id_list says (world 870)."""
+    kit.post(book, "a", at=T0)
+    book.clock_set(-BACK, T0 - BACK)
+    task = book.tasks.get("a")
+    assert task is not None
+    assert task.posted_at == T0 - BACK
+    kit.audit(book, Evidence("a", None, T0 - MINUTE), at=T0 + HOUR)
+    task = book.tasks.get("a")
+    assert task is not None
+    assert task.posted_at == T0 - MINUTE
+
+
+def test_no_row_says_that_a_task_was_posted_after_it_was_recorded(book: Ledger, kit: Any) -> None:
+    kit.post(book, "a", at=T0)
+    kit.audit(book, Evidence("a", None, T0 + HOUR), at=T0 + 2 * HOUR)
+    task = book.tasks.get("a")
+    assert task is not None
+    assert task.posted_at == T0
