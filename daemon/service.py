@@ -290,6 +290,7 @@ class Service:
 
     def _watch_clock(self) -> None:
         self._notice_step()
+        clock_step.write(self.tools)
         self._clock_timer = asyncio.get_running_loop().call_later(TICK_S, self._watch_clock)
 
     def _notice_step(self) -> None:

@@ -7,9 +7,13 @@ was before the step. Either way deadlines come early rather than late.
 """
 
 from ledger.database import LedgerDatabase
+from ledger.times import DAY_MS
 
 UNDATED = "undated_calls"
 """The fact that names the newest call of task_post whose instant may be of a clock that was ahead."""
+
+MOST_MS = 7 * DAY_MS
+"""A clock that is set back by more was hardly set right: its battery is dead, say, and nobody has told it the time."""
 
 _EVER = (1 << 63) - 1  # SQLite's last instant
 
@@ -21,6 +25,7 @@ def record(database: LedgerDatabase, by_ms: int, at: int) -> int:
     """
     if by_ms < 0:
         _forget(database, at)
+    if -MOST_MS <= by_ms < 0:
         _date_anew(database, by_ms, at)
         database.change(_NOTE, [UNDATED, at])
     return _move_tries(database, by_ms, at)

@@ -30,6 +30,14 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Undated:
+    """Calls up to this one may have been begun while the clock was ahead; it was set right at `at` (ms UTC)."""
+
+    call_id: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A call of task_post of which nobody knows what became of some of its tasks."""
 

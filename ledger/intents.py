@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ledger import batches, renaming
-from ledger.alerts import fact
 from ledger.clock_set import UNDATED
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
 from ledger.errors import LedgerError, NotPlannedError
-from ledger.intent_records import Fate, Finding, Head, Intent, Unknown
+from ledger.intent_records import Fate, Finding, Head, Intent, Undated, Unknown
 from ledger.keys import make_key, plan_id
 from ledger.moves import Move, apply, remember, states_of
 from ledger.records import Outstanding, PrioritySource, Reason, State, Transition, Webhook
@@ -176,10 +175,11 @@ class IntentTable:
             found = database.rows(_UNKNOWN)
             return [Unknown(*row) for row in found if row[0] not in under_way]
 
-    def undated(self) -> int:
-        """Return the newest call that may have been begun while the clock was ahead; 0: none."""
+    def undated(self) -> Undated:
+        """Return the newest call that may have been begun while the clock was ahead; call 0: none."""
         with self._connection.reading() as database:
-            return int(fact(database, UNDATED) or 0)
+            found = database.rows("select value, at from fact where name = ?", [UNDATED])
+        return Undated(int(found[0][0]), found[0][1]) if found else Undated(0, 0)
 
     def found(self, findings: Sequence[Finding], at: int) -> tuple[str, ...]:
         """Give tasks in `posting` the ids under which the remote shows them; return these ids."""

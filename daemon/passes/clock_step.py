@@ -20,16 +20,27 @@ FACT = "clock"
 def run(tools: Tools, by_ms: int) -> None:
     """Take in that the clock was moved by so much, just now."""
     _remember(tools, by_ms, tools.now())
+    _begin(tools, by_ms, tools.now())
+
+
+def write(tools: Tools) -> None:
+    """Tell the ledger of steps that it does not know yet; where it cannot be written, they wait.
+
+    No look-up is begun meanwhile: it could read too little.
+    """
     try:
-        _set(tools, by_ms, tools.now())
-        _note(tools)
+        while tools.steps:
+            tools.ledger.clock_set(*tools.steps[0])
+            tools.steps.pop(0)
+            _note(tools)
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
 
 
-def _set(tools: Tools, by_ms: int, at: int) -> None:
+def _begin(tools: Tools, by_ms: int, at: int) -> None:
     tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
-    tools.ledger.clock_set(by_ms, at)
+    tools.steps.append((by_ms, at))
+    write(tools)
 
 
 def _remember(tools: Tools, by_ms: int, now: int) -> None:
@@ -49,8 +60,9 @@ def at_start(tools: Tools) -> None:
     try:
         step = set_back(_moved(tools), tools.ledger.newest_at(), tools.now())
         if step is not None:
-            _set(tools, *step)
-        _note(tools)
+            _begin(tools, *step)
+        else:
+            _note(tools)
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
 

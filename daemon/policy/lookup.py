@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from daemon.policy.rules import Rules
-from ledger.intent_records import Unknown
+from ledger.intent_records import Undated, Unknown
 
 PAGE_ROWS = 1000
 """docs id_list: the most rows of one answer."""
@@ -149,17 +149,22 @@ def period(begun_at: Collection[int], now: int, rules: Rules, *, witnesses: bool
     return min(*begun_at, now) - margin, now
 
 
-def begun_after(call: Unknown, undated: int, started_at: int, now: int, rules: Rules) -> int:
+def begun_after(call: Unknown, undated: Undated, started_at: int, now: int, rules: Rules) -> int:
     """Return the instant after which a call was begun, however wrong the clock may have been that dated it.
 
-    Up to the call `undated` it was ahead, by nobody knows how much: then it may have been at any time of which id_list
-    tells. Before `started_at` another process sent it, and nobody watched the clock since: a day allows for that. To
-    read too little would prove a task absent that is there, and it would be paid for twice.
+    Of a call that is `undated`, or dated ahead of now, nobody knows by how much the clock was ahead: then it may have
+    been at any time of which id_list tells, unless the clock was set right so long ago that it must be older. Before
+    `started_at` another process sent it, and nobody watched the clock since: a day allows for that. To read too little
+    would prove a task absent that is there, and it would be paid for twice.
     """
     earliest = (
         now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1
     )  # of which a whole read is possible
-    if call.call_id <= undated:
+    if call.begun_at > now:
+        return earliest
+    if call.call_id <= undated.call_id:
+        if undated.at <= earliest:
+            return undated.at - rules.audit_metadata_ms
         return min(call.begun_at, earliest)
     if call.begun_at < started_at:
         return min(call.begun_at, max(earliest, call.begun_at - rules.lookup_unwatched_ms))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ledger import Ledger
+from ledger.intent_records import Undated
 from ledger.records import Evidence, Postponement
 
 T0 = 1_795_000_000_000
@@ -54,7 +55,7 @@ def test_set_ahead_nothing_is_forgotten(book: Ledger, kit: Any, by: int) -> None
     before = book.polls.looks(), book.audits.all(), book.tasks.get("done")
     book.clock_set(by, T0 + BACK + by)
     assert (book.polls.looks(), book.audits.all(), book.tasks.get("done")) == before
-    assert book.intents.undated() == 0
+    assert book.intents.undated().call_id == 0
 
 
 def test_the_remotes_own_word_of_a_completion_stays(book: Ledger, kit: Any) -> None:
@@ -87,7 +88,7 @@ def test_calls_until_now_are_without_a_date(book: Ledger, kit: Any) -> None:
     (intent,) = book.intents.next("serp/google/organic", T0, T0, 100)
     call = book.intents.begin("serp/google/organic", [intent], T0)
     book.clock_set(-BACK, T0 - BACK)
-    assert book.intents.undated() == call
+    assert book.intents.undated() == Undated(call, T0 - BACK)
 
 
 def test_what_was_dated_anew_wrongly_is_put_right_by_the_remotes_word(book: Ledger, kit: Any) -> None:
@@ -109,3 +110,15 @@ def test_no_row_says_that_a_task_was_posted_after_it_was_recorded(book: Ledger, 
     task = book.tasks.get("a")
     assert task is not None
     assert task.posted_at == T0
+
+
+def test_a_clock_that_lost_its_battery_dates_nothing_anew(book: Ledger, kit: Any) -> None:
+    kit.post(book, "a", at=T0)
+    kit.look(book, at=T0 + MINUTE)
+    book.clock_set(10_000 - T0, 10_000)
+    task = book.tasks.get("a")
+    assert task is not None
+    assert task.posted_at == T0
+    (look,) = book.polls.looks().values()
+    assert look.clear_at is None
+    assert book.intents.undated().call_id == 0

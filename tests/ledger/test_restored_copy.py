@@ -58,3 +58,12 @@ def test_the_ledger_that_was_copied_stays_sure(book: Ledger, copy: Path) -> None
     assert copy.exists()
     assert len(book.intents.next(SERP, T0 + 10, T0 + 10, 100)) == 2
     assert states(book.path) == {State.PLANNED}
+
+
+def test_a_half_finished_proof_of_absence_is_not_restored(book: Ledger, tmp_path: Path) -> None:
+    """What was posted since would count for nothing in it."""
+    book.facts.put("proofs", '{"noticed": {"1": 5}}', T0)
+    book.backup(tmp_path / "copies" / "ledger.db", T0 + 5)
+    with Ledger.open(tmp_path / "copies" / "ledger.db") as ledger:
+        assert ledger.facts.get("proofs") is None
+    assert book.facts.get("proofs") is not None

@@ -1,15 +1,17 @@
 """A clock that was ahead is set right: nothing that it dated is believed later. The remote's clock is always right."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peewee import sqlite3
 
 from daemon import virtual
 from daemon.handover.target import TargetKind, TargetRule
-from daemon.passes import clock_step
+from daemon.passes import clock_step, lookup
 from daemon.policy.rules import AdoptRule, Rules
 from daemon.settings_secret import Secret
 from daemon.simulator.faults import Faults
@@ -96,6 +98,27 @@ def test_a_start_notices_that_the_clock_was_set_back(
     moved: int | None, newest_at: int | None, step: tuple[int, int] | None
 ) -> None:
     assert clock_step.set_back(moved, newest_at, 12 * HOUR) == step
+
+
+def test_a_step_that_the_ledger_cannot_take_in_is_told_to_it_later(live: Live) -> None:
+    """Meanwhile no look-up begins: what it must read depends on that."""
+
+    async def story(life: Any) -> None:
+        tools = life.tools()
+        plan(life, 1, "lost")
+        (intent,) = life.ledger.intents.next(VOLUME, life.now(), life.now(), 100)
+        call = life.ledger.intents.begin(VOLUME, [intent], life.now())
+        with contextlib.closing(sqlite3.connect(life.path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            clock_step.run(tools, -3 * HOUR)
+        assert tools.steps
+        assert await lookup.Finder(tools).run() == 0
+        assert life.ledger.facts.get("proofs") is None, "nothing was noticed"
+        clock_step.write(tools)
+        assert not tools.steps
+        assert life.ledger.intents.undated().call_id == call
+
+    live(story)
 
 
 def test_what_others_post_is_taken_in_soon_after_the_clock_was_set_right(live: Live) -> None:
