@@ -97,7 +97,9 @@ class Oracle(Files):
         if not near:
             return
         states = self._states()
-        waiting = {task.function.name for task in near if states.get(task.id) in OPEN}
+        # What is recorded at the very instant of a review may come after it.
+        before = {task for (task,) in self._rows(f"select id from task where recorded_at < {now}")}
+        waiting = {task.function.name for task in near if states.get(task.id) in OPEN and task.id in before}
         if not waiting:
             return
         told = {

@@ -260,6 +260,9 @@ BUGS: tuple[Bug, ...] = (
             """
 -    if by_ms < 0:
 +    if not by_ms:
+         _forget(database, at)
+-    if -MOST_MS <= by_ms < 0:
++    if not by_ms:
 """,
         ),
     ),
