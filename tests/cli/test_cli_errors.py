@@ -135,13 +135,6 @@ def test_nothing_is_recorded_into_what_is_no_ledger(
     assert before is None or path.read_bytes() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything: NOT tried; run it as a user")
-def test_a_ledger_that_may_not_be_read_is_one_sentence(readyd: Run, book: Any) -> None:
-    book.post(1)
-    book.path.chmod(0)
-    one_sentence(readyd("status"), 78)
-
-
 @pytest.mark.parametrize(
     "name", ["", "\x00", "/proc/nope/ledger.db", "x" * 5000, "/dev/null/ledger.db", "/dev/null"]
 )
