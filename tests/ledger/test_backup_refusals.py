@@ -1,9 +1,8 @@
 """A copy replaces earlier copies of the same ledger, and nothing else: whatever lies there stays as it is."""
 
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ledger import Ledger, LedgerError
 from ledger.errors import CopyRefusedError, LedgerWriteError
 from ledger.lock import DaemonLock
 from ledger.records import State
+from tests.ledger.limits import no_file_larger_than
 from tests.power.loop import small
 
 T0 = 1_795_000_000_000
@@ -199,17 +199,6 @@ def test_a_first_copy_that_died_between_its_renames_can_be_made_again(
     assert [file.name for file in contents(target.parent)] == ["2026-11.db"]
     stocked.backup(target)
     kit.check(target)
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the kernel refuse writes beyond a size (Python ignores SIGXFSZ)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 4096, 100_000])

@@ -1,11 +1,8 @@
 """Full disks, failing disks, removed files, forks: each is one sentence, and the next verb works again."""
 
 import os
-import resource
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +21,9 @@ from ledger.errors import (
 )
 from ledger.records import State
 from ledger.trouble import explained
+from tests.ledger.limits import no_file_larger_than
 
 T0 = 1_795_000_000_000
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the kernel refuse writes beyond a size, as a quota does (Python ignores SIGXFSZ)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_write_that_the_kernel_refuses_is_one_sentence_and_the_next_one_works(
