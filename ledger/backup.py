@@ -36,7 +36,7 @@ def backup(ledger: Connection, to: Path, now: int) -> None:
         LedgerError: an earlier copy of that name is still whole.
     """
     target, driver = _target(ledger.path, to), type(ledger.database)
-    name = copies.name_of(ledger)
+    name = copies.name_of(ledger, now)
     mark = Mark(name, now)
     with _copies(target) as made:
         copies.require_free(target, name, driver)

@@ -18,7 +18,6 @@ from ledger.database import LedgerDatabase
 from ledger.errors import CopyRefusedError
 from ledger.lock import DaemonLock
 from ledger.migrate import COPY_MARK, LEDGER, RESULTS, Kind
-from ledger.times import wall_clock_ms
 from ledger.trouble import DRIVER_ERRORS
 
 _NAME = "ledger_id"
@@ -27,7 +26,7 @@ _NAME = "ledger_id"
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
-def name_of(ledger: Connection) -> str:
+def name_of(ledger: Connection, now: int) -> str:
     """Return what tells a ledger from every other one: drawn before its first copy, and kept by a restored one."""
     with ledger.reading() as database:
         known = fact(database, _NAME)
@@ -35,7 +34,7 @@ def name_of(ledger: Connection) -> str:
         return known
     with ledger.writing() as database:
         # Another process may have drawn one meanwhile; the first one stays.
-        database.change(_DRAW, [_NAME, secrets.token_hex(8), wall_clock_ms()])
+        database.change(_DRAW, [_NAME, secrets.token_hex(8), now])
         return str(fact(database, _NAME))
 
 

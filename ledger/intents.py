@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ledger import batches, renaming
+from ledger import batches, calls, renaming
 from ledger.clock_set import UNDATED
 from ledger.connection import Connection
 from ledger.database import LedgerDatabase
@@ -97,19 +97,7 @@ class IntentTable:
         """
         with self._connection.writing() as database:
             _require_planned(database, intents)
-            cursor = database.execute_sql(
-                "insert into post_call (function, begun_at, tasks) values (?, ?, ?)",
-                [function, at, len(intents)],
-            )
-            call_id = int(cursor.lastrowid)
-            moves = [
-                Move(one.task_id, State.PLANNED, State.POSTING, Reason.SENT, at, (at,)) for one in intents
-            ]
-            apply(database, "posted_at = ?, next_try_at = null", moves)
-            database.executemany(
-                "update intent set call_id = ? where key = ?", [(call_id, one.key) for one in intents]
-            )
-        return call_id
+            return calls.begin(database, function, [one.task_id for one in intents], Reason.SENT, at)
 
     def end(
         self, call_id: int, fates: Sequence[Fate], *, outcome: str, code: int | None, why: str | None, at: int

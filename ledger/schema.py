@@ -82,7 +82,7 @@ def _open_to_write(path: Path, kind: Kind, driver: type[LedgerDatabase], engine:
         migrate(database, kind)
         _set_mode(database, engine, path)
         database.require_pragmas(path)
-        be_no_copy(database)
+        be_no_copy(database, kind)
         if kind.views:
             refresh_views(database)
     return database

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from daemon.passes.tools import Tools
 from daemon.policy import lookup
 from daemon.policy.lookup import Proofs
-
-FACT = "proofs"
+from ledger.restored import PROOFS
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -27,7 +26,7 @@ class Notes:
 
     def load(self) -> Proofs:
         """Go on where an earlier process was, with its word for why the last reads proved nothing."""
-        tools, noted = self.tools, _object(self.tools.ledger.facts.get(FACT))
+        tools, noted = self.tools, _object(self.tools.ledger.facts.get(PROOFS))
         proofs, boot = Proofs(), tools.clock.boot()
         proofs.noticed = _read(noted, "noticed", int, int)
         proofs.first = _read(noted, "first", int, int)
@@ -48,8 +47,8 @@ class Notes:
         note: dict[str, Any] = {"noticed": proofs.noticed, "first": proofs.first, "boot": tools.clock.boot()}
         note |= {"voids": proofs.voids, "not_before": proofs.not_before, "flaws": tools.postbox.flaws}
         written = json.dumps(note, sort_keys=True) if proofs.noticed else "{}"
-        if written != (self._last or tools.ledger.facts.get(FACT) or "{}"):
-            tools.ledger.facts.put(FACT, written, tools.now())
+        if written != (self._last or tools.ledger.facts.get(PROOFS) or "{}"):
+            tools.ledger.facts.put(PROOFS, written, tools.now())
         self._last = written
 
 

@@ -8,6 +8,7 @@ import pytest
 from ledger import Ledger
 from ledger.reader import Reader, TaskFilter
 from ledger.records import State
+from ledger.restored import PROOFS
 
 T0 = 1_795_000_000_000
 SERP = "serp/google/organic"
@@ -62,8 +63,8 @@ def test_the_ledger_that_was_copied_stays_sure(book: Ledger, copy: Path) -> None
 
 def test_a_half_finished_proof_of_absence_is_not_restored(book: Ledger, tmp_path: Path) -> None:
     """What was posted since would count for nothing in it."""
-    book.facts.put("proofs", '{"noticed": {"1": 5}}', T0)
+    book.facts.put(PROOFS, '{"noticed": {"1": 5}}', T0)
     book.backup(tmp_path / "copies" / "ledger.db", T0 + 5)
     with Ledger.open(tmp_path / "copies" / "ledger.db") as ledger:
-        assert ledger.facts.get("proofs") is None
-    assert book.facts.get("proofs") is not None
+        assert ledger.facts.get(PROOFS) is None
+    assert book.facts.get(PROOFS) is not None
