@@ -71,14 +71,14 @@ _FORGOTTEN = (
 )
 
 _DATED_ANEW = (
+    """update task set posted_at = posted_at + ?1
+       where state in ('planned', 'posting', 'posted', 'ready') and posted_at > ?2""",
     # What is known exactly is the remote's word, and not of our clock.
-    """update task set earliest_done_at = earliest_done_at + ?
-       where state in ('posted', 'ready') and earliest_done_at > ? and earliest_done_at is not latest_done_at""",
-    """update task set posted_at = posted_at + ?
-       where state in ('planned', 'posting', 'posted', 'ready') and posted_at > ?""",
+    """update task set earliest_done_at = max(posted_at, earliest_done_at + ?1)
+       where state in ('posted', 'ready') and earliest_done_at > ?2 and earliest_done_at is not latest_done_at""",
     # An alert tells of what was lost within the hour.
-    "update task set settled_at = settled_at + ? where state = 'lost' and settled_at > ?",
-    "update target set failing_since = failing_since + ? where failing_since > ?",
+    "update task set settled_at = settled_at + ?1 where state = 'lost' and settled_at > ?2",
+    "update target set failing_since = failing_since + ?1 where failing_since > ?2",
 )
 
 _NOTE = """

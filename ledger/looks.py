@@ -160,6 +160,6 @@ _SEEN = """
     where id in (select value from json_each(?)) and state = 'ready' and blocked_at is not null
 """
 
+# Answers of the time before say nothing of how long to wait from now on: the count of tries begins anew.
 _ASSIGNMENTS = """ready_at = ?, latest_done_at = ?, earliest_done_at = ?, posted_at = ?,
     endpoint = coalesce(?, endpoint), blocked_at = null, attempts = 0, next_try_at = null, settled_at = null"""
-# Answers of the time before say nothing of how long to wait from now on: the count of tries begins anew.

@@ -13,34 +13,40 @@ from ledger.times import as_text
 STEP_S = 5
 """A wall clock that moved by more against the monotonic one was set; it did not drift."""
 
-
 FACT = "clock"
+"""How far the wall clock is from the monotonic one, noted down for the next process."""
 
 
 def run(tools: Tools, by_ms: int) -> None:
     """Take in that the clock was moved by so much, just now."""
+    _say(tools, by_ms)
     _remember(tools, by_ms, tools.now())
-    _begin(tools, by_ms, tools.now())
+    tools.clock_steps.append((by_ms, tools.now()))
+    write(tools)
 
 
 def write(tools: Tools) -> None:
-    """Tell the ledger of steps that it does not know yet; where it cannot be written, they wait.
-
-    No look-up is begun meanwhile: it could read too little.
-    """
+    """Tell the ledger of steps that it does not know yet; where it cannot be asked or written, they wait."""
     try:
-        while tools.steps:
-            tools.ledger.clock_set(*tools.steps[0])
-            tools.steps.pop(0)
-            _note(tools)
+        if not tools.clock_compared:
+            _compare(tools)
+        if not tools.clock_steps:
+            return
+        while tools.clock_steps:
+            tools.ledger.clock_set(*tools.clock_steps[0])
+            tools.clock_steps.pop(0)
+        _note(tools)  # the last: a process that dies before notices these steps anew at the next start
     except LedgerError as error:
         tools.ledger_failed(error, "clock")
 
 
-def _begin(tools: Tools, by_ms: int, at: int) -> None:
+def is_unsure(tools: Tools) -> bool:
+    """Say whether the ledger may hold instants of another clock: no look-up is begun then, it could read too little."""
+    return bool(tools.clock_steps) or not tools.clock_compared
+
+
+def _say(tools: Tools, by_ms: int) -> None:
     tools.log.warning("clock.stepped", seconds=round(by_ms / 1000), now=as_text(tools.now()))
-    tools.steps.append((by_ms, at))
-    write(tools)
 
 
 def _remember(tools: Tools, by_ms: int, now: int) -> None:
@@ -57,14 +63,18 @@ def _remember(tools: Tools, by_ms: int, now: int) -> None:
 
 def at_start(tools: Tools) -> None:
     """Notice that the clock was set back while no process of ours lived."""
-    try:
-        step = set_back(_moved(tools), tools.ledger.newest_at(), tools.now())
-        if step is not None:
-            _begin(tools, *step)
-        else:
-            _note(tools)
-    except LedgerError as error:
-        tools.ledger_failed(error, "clock")
+    tools.clock_compared = False
+    write(tools)
+
+
+def _compare(tools: Tools) -> None:
+    step = set_back(_moved(tools), tools.ledger.newest_at(), tools.now())
+    tools.clock_compared = True
+    if step is None:
+        _note(tools)
+    else:
+        _say(tools, step[0])
+        tools.clock_steps.insert(0, step)
 
 
 def set_back(moved_ms: int | None, newest_at: int | None, now: int) -> tuple[int, int] | None:

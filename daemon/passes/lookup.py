@@ -11,6 +11,7 @@ from daemon.dataforseo.catalogue import ID_LIST_APIS
 from daemon.dataforseo.errors import RemoteError, Throttled
 from daemon.dataforseo.posted import PostedAnswer, PostedRow
 from daemon.dataforseo.posting import carries_tag
+from daemon.passes import clock_step
 from daemon.passes.proofs import Notes
 from daemon.passes.remote import ABOUT_THE_PATH, Caller, api_of, outcome_of
 from daemon.passes.tools import Tools
@@ -50,8 +51,8 @@ class Finder:
 
     async def run(self) -> int:
         """Ask the pages that are due, as far as the budget goes; return how many were asked."""
-        if self.tools.steps:
-            return 0  # the ledger does not know yet that the clock was set
+        if clock_step.is_unsure(self.tools):
+            return 0
         if not self._loaded:
             self._proofs, self._loaded = self._notes.load(), True
         asked = await self._ask_due()

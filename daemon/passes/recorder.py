@@ -103,13 +103,13 @@ class Recorder:
 
 
 def _decided(one: Fetched, here: Settled, now: int, rules: Rules) -> Settlement | Postponement:
-    found = decide(_as_of_now(one.task, here.state), one.answer, now, rules, here.edition)
+    found = decide(_in_state(one.task, here.state), one.answer, now, rules, here.edition)
     if isinstance(found, Postponement) and found.pending_at is not None and one.asked_at is not None:
         # "Not yet" was true when the remote was asked; while its answer was under way, the task may have been done.
         return replace(found, pending_at=min(found.pending_at, one.asked_at))
     return found
 
 
-def _as_of_now(task: Candidate, state: State) -> Candidate:
+def _in_state(task: Candidate, state: State) -> Candidate:
     """Return a task in the state that it has now; one that was moved meanwhile begins its count of tries anew."""
     return task if task.state is state else replace(task, state=state, attempts=0)

@@ -48,9 +48,8 @@ class Tools:
     on_home: list[Callable[[], None]] = field(default_factory=list)  # called when results have come home
     on_well: list[Callable[[], None]] = field(default_factory=list)  # called when the remote is well again
     postbox: Postbox = field(default_factory=Postbox)
-    steps: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # of the clock, that the ledger does not know yet
+    clock_steps: list[tuple[int, int]] = field(default_factory=list)  # that the ledger does not know yet
+    clock_compared: bool = True  # False: the ledger could not be asked at the start whether the clock was set
 
     def variant_of(self, task: Candidate) -> str:
         """Say which form of a task's result is wanted."""

@@ -67,9 +67,7 @@ class Proofs:
     """How far the proof of each call is; monotonic ms. What is lost of it costs minutes and proves nothing."""
 
     noticed: dict[int, int] = field(default_factory=dict)  # call -> when its doubt began
-    first: dict[int, int] = field(
-        default_factory=dict
-    )  # call -> when the first whole read without its keys ended
+    first: dict[int, int] = field(default_factory=dict)  # call -> when a first read without its keys ended
     voids: dict[str, int] = field(default_factory=dict)  # API -> reads in a row that proved nothing
     not_before: dict[str, int] = field(default_factory=dict)  # API -> when the next read may begin
     inherited: set[int] = field(default_factory=set)  # calls that an earlier process noticed too
@@ -157,9 +155,7 @@ def begun_after(call: Unknown, undated: Undated, started_at: int, now: int, rule
     `started_at` another process sent it, and nobody watched the clock since: a day allows for that. To read too little
     would prove a task absent that is there, and it would be paid for twice.
     """
-    earliest = (
-        now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1
-    )  # of which a whole read is possible
+    earliest = now - rules.audit_metadata_ms + rules.lookup_blind_margin_ms + 1  # a whole read is possible
     if call.begun_at > now:
         return earliest
     if call.call_id <= undated.call_id:

@@ -18,6 +18,7 @@ from daemon.simulator.faults import Faults
 from daemon.simulator.options import AccountOptions, Options
 from ledger.keys import split_tag
 from ledger.records import Reason, Settlement, State
+from ledger.restored import PROOFS
 from tests.passes.ticks import coarse
 
 SECOND = 1_000
@@ -100,25 +101,32 @@ def test_a_start_notices_that_the_clock_was_set_back(
     assert clock_step.set_back(moved, newest_at, 12 * HOUR) == step
 
 
-def test_a_step_that_the_ledger_cannot_take_in_is_told_to_it_later(live: Live) -> None:
+@pytest.mark.parametrize("awake", [True, False])
+def test_a_step_that_the_ledger_cannot_take_in_is_told_to_it_later(live: Live, awake: bool) -> None:
     """Meanwhile no look-up begins: what it must read depends on that."""
 
     async def story(life: Any) -> None:
         tools = life.tools()
+        clock_step.at_start(tools)
         plan(life, 1, "lost")
         (intent,) = life.ledger.intents.next(VOLUME, life.now(), life.now(), 100)
         call = life.ledger.intents.begin(VOLUME, [intent], life.now())
         with contextlib.closing(sqlite3.connect(life.path, isolation_level=None)) as other:
             other.execute("begin immediate")
-            clock_step.run(tools, -3 * HOUR)
-        assert tools.steps
+            virtual.step_wall_clock(-3 * HOUR)
+            if awake:
+                clock_step.run(tools, -3 * HOUR)
+            else:
+                tools = life.tools()
+                clock_step.at_start(tools)
+        assert clock_step.is_unsure(tools)
         assert await lookup.Finder(tools).run() == 0
-        assert life.ledger.facts.get("proofs") is None, "nothing was noticed"
+        assert life.ledger.facts.get(PROOFS) is None, "nothing was noticed"
         clock_step.write(tools)
-        assert not tools.steps
+        assert not clock_step.is_unsure(tools)
         assert life.ledger.intents.undated().call_id == call
 
-    live(story)
+    live(story, true_time=True)
 
 
 def test_what_others_post_is_taken_in_soon_after_the_clock_was_set_right(live: Live) -> None:
