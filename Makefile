@@ -34,7 +34,7 @@ $(FUZZ)/.installed: pyproject.toml constraints.txt constraints-fuzz.txt
 	$(FUZZ)/bin/python -m pip install --quiet -c constraints.txt -c constraints-fuzz.txt -e . atheris
 	touch $@
 
-demo: $(VENV)/.installed ## live through three simulated days in under a minute
+demo: $(VENV)/.installed ## live through three simulated days in a minute or a few
 	$(VENV)/bin/readyd demo
 
 official-client: $(OFFICIAL)/.installed ## install the official client beside ours, for one test

@@ -1,4 +1,4 @@
-"""The demo: the real service against the embedded simulator, three days in under a minute of virtual time.
+"""The demo: the real service against the embedded simulator, three days of virtual time in a minute or a few.
 
 Composes; decides nothing. The story is in `daemon.scenario`, what is shown in `daemon.demo_records`.
 """

@@ -45,7 +45,7 @@ def run(shared: Shared, once: bool) -> int:
 
 
 @click.command(
-    short_help="Live through three simulated days in under a minute.",
+    short_help="Live through three simulated days in a minute or a few.",
     epilog=examples(
         "readyd demo",
         "readyd demo --seed 7 --json",
