@@ -8,12 +8,12 @@ import pytest
 
 from daemon import virtual
 from daemon.passes.post import Poster
-from daemon.passes.proofs import FACT
 from daemon.policy.rules import Rules
 from daemon.service import Service
 from daemon.simulator.faults import Faults
 from daemon.virtual import VirtualClock
 from ledger.records import State
+from ledger.restored import PROOFS
 from ledger.store import Ledger
 from tests.passes.test_posting import MINUTE, SECOND, check_once, plan, posted_by_key, swallow
 
@@ -77,7 +77,7 @@ def test_what_never_arrived_is_proven_absent_over_many_rounds_and_posted_once(li
         assert life.states() == {State.COLLECTED: 3}
         check_once(life, 3)
         assert not life.alerts("unanswered")
-        assert life.ledger.facts.get(FACT) == "{}", "nothing is left to be noted"
+        assert life.ledger.facts.get(PROOFS) == "{}", "nothing is left to be noted"
 
     live(story)
 
@@ -182,7 +182,7 @@ def test_reads_that_prove_nothing_come_less_and_less_often_over_rounds_too(live:
 def test_a_note_that_somebody_spoilt_begins_the_proof_anew(live: Live, note: str) -> None:
     async def story(life: Any) -> None:
         await lost(life)
-        life.ledger.facts.put(FACT, note, life.now())
+        life.ledger.facts.put(PROOFS, note, life.now())
         await one_round(life)
         assert not life.world.task_ids()
         await until_posted(life)
