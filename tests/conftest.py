@@ -18,7 +18,7 @@ def restored_logs() -> Iterator[None]:
     show = warnings.showwarning
     yield
     structlog.reset_defaults()
-    logs._hidden = logs.Hidden()
+    logs._hidden = type(logs._hidden)()
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, logs._Bridge)]:
         root.removeHandler(handler)

@@ -45,7 +45,7 @@ def entry(**changes: str | None) -> str:
 
 
 URL = f"https://example.com/{CANARY}"
-REFUSED = {
+REFUSED: dict[str, list[str | None]] = {
     "name": [None, "7", '""', '"a b"', '"../x"', f'"{"x" * 65}"'],
     "kind": [None, '"ftp"', "3", "[]"],
     "url": [

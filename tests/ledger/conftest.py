@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger
 from ledger.records import (
@@ -24,6 +23,7 @@ from ledger.records import (
     Webhook,
 )
 from ledger.states import ENTRY, TRANSITIONS
+from tests.driver import sqlite3
 
 T0 = 1_795_000_000_000
 """A moment in November 2026; tests count from it."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger, LedgerError
 from ledger.errors import CopyRefusedError, LedgerWriteError
 from ledger.lock import DaemonLock
 from ledger.records import State
+from tests.driver import sqlite3
 from tests.ledger.limits import no_file_larger_than
 from tests.power.loop import small
 

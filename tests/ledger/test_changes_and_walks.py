@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peewee import sqlite3
 
 from ledger import Ledger
 from ledger.changes import Mark
 from ledger.records import Evidence, Postponement, PrioritySource, State
+from tests.driver import sqlite3
 
 T0 = 1_795_000_000_000
 FUNCTIONS = ("serp/google/organic", "serp/google/maps", "merchant/google/products")

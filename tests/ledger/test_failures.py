@@ -4,12 +4,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from peewee import sqlite3
-
 from ledger import Ledger
 from ledger.failure_records import DeliveryFailure, FailureCause
 from ledger.reader import Reader
 from ledger.records import Webhook
+from tests.driver import sqlite3
 
 T0 = 1_795_000_000_000
 MINUTE = 60_000

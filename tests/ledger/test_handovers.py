@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger
 from ledger.handover_records import HandoverTrouble
 from ledger.records import Reason, State
+from tests.driver import sqlite3
 from tests.ledger.test_crash_points import Crash, Mortal
 
 T0 = 1_795_000_000_000

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger, LedgerError, migrate, models, schema
 from ledger.database import LedgerDatabase
+from tests.driver import sqlite3
 
 GOOD = (3, 53, 4)
 """A version that is safe for WAL, whatever runs here."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import peewee
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger, LedgerError
 from ledger.database import LedgerDatabase
@@ -21,6 +20,7 @@ from ledger.errors import (
 )
 from ledger.records import State
 from ledger.trouble import explained
+from tests.driver import sqlite3
 from tests.ledger.limits import no_file_larger_than
 
 T0 = 1_795_000_000_000

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger, LedgerError, migrate
 from ledger.database import LedgerDatabase
 from ledger.engine import choose
 from ledger.reader import Reader
 from ledger.records import Evidence, State
+from tests.driver import sqlite3
 
 T0 = 1_795_000_000_000
 MINUTE = 60_000

@@ -3,11 +3,10 @@
 from contextlib import closing
 from typing import Any
 
-from peewee import sqlite3
-
 from ledger import Ledger
 from ledger.intent_records import Fate, Finding, Intent
 from ledger.records import Reason, State
+from tests.driver import sqlite3
 
 FUNCTION = "serp/google/organic"
 T0 = 1_795_000_000_000

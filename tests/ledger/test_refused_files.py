@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from ledger import Ledger, LedgerError, schema
 from ledger.errors import (
@@ -20,6 +19,7 @@ from ledger.errors import (
     NotALedgerError,
 )
 from ledger.reader import Reader
+from tests.driver import sqlite3
 
 
 def both(refuses: Callable[..., str], kind: type[Exception], path: Path) -> list[str]:

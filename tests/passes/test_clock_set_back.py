@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peewee import sqlite3
 
 from daemon import virtual
 from daemon.handover.target import TargetKind, TargetRule
@@ -19,6 +18,7 @@ from daemon.simulator.options import AccountOptions, Options
 from ledger.keys import split_tag
 from ledger.records import Reason, Settlement, State
 from ledger.restored import PROOFS
+from tests.driver import sqlite3
 from tests.passes.ticks import coarse
 
 SECOND = 1_000

@@ -7,11 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from peewee import sqlite3
-
 from ledger import Ledger
 from ledger.database import DRIVER_VERSION
 from ledger.engine import Version
+from tests.driver import sqlite3
 from tests.ledger.conftest import Kit
 
 RANKS = {name: rank for rank, name in enumerate(("planned", "posting", "posted", "ready", "collected"))}

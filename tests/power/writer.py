@@ -75,7 +75,7 @@ def main(path: Path, mode: str, rounds: int, first: int) -> None:
     version = VULNERABLE if mode == "delete" else database.DRIVER_VERSION
     if mode == "normal":
         database._SYNCHRONOUS["normal"] = 1
-        schema.choose = lambda _: engine.Engine("any", "wal", "normal", None)
+        schema.choose = lambda _: engine.Engine("any", "wal", "normal", None)  # type: ignore[attr-defined]
     with Ledger.open(path, version=version) as book:
         for number in range(first, first + rounds):
             live(book, number)

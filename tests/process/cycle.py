@@ -80,7 +80,7 @@ def hasty() -> None:
 
 def normal() -> None:
     database._SYNCHRONOUS["normal"] = 1
-    schema.choose = lambda _: engine.Engine("any", "wal", "normal", None)
+    schema.choose = lambda _: engine.Engine("any", "wal", "normal", None)  # type: ignore[attr-defined]
     Ledger.maintain = lambda _: None  # type: ignore[method-assign]  # it would sync, by chance
 
 
@@ -96,8 +96,8 @@ def hanging() -> None:
 
 
 manner, batch, file = sys.argv[1:]
-build, review, work = service.build_tools, service.Service._review, service.Service.run
-service.build_tools = hurried
+build, review, work = service.build_tools, service.Service._review, service.Service.run  # type: ignore[attr-defined]
+service.build_tools = hurried  # type: ignore[attr-defined]
 service.Service._review = reviewed  # type: ignore[method-assign]
 service.Service.run = running  # type: ignore[method-assign]
 service.TICKS.update(dict.fromkeys(service.TICKS.keys() - {"maintain"}, TICK_S))  # type: ignore[arg-type]

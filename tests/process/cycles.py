@@ -8,8 +8,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from peewee import sqlite3
-
+from tests.driver import sqlite3
 from tests.ledger.conftest import Kit
 from tests.process.places import Place
 

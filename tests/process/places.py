@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from peewee import sqlite3
+
+from tests.driver import sqlite3
 
 KEY = re.compile(r"readyd:([a-z2-7]{16})")
 WITHIN_S = 100

@@ -85,7 +85,7 @@ class Timeline:
                 try:
                     await main()
                 finally:
-                    loop.turns = False  # type: ignore[attr-defined]  what comes now is only tidying up
+                    loop.turns = False  # type: ignore[attr-defined]  # what comes now is only tidying up
 
             try:
                 with asyncio.Runner(loop_factory=build) as runner:

@@ -104,12 +104,13 @@ def test_rule_24_the_31st_simultaneous_request_is_refused(remote: Any) -> None:
 
 def test_rule_25_user_data_and_id_list_have_limits_of_their_own(remote: Any) -> None:
     span = [{"datetime_from": as_text(remote.clock.at - DAY), "datetime_to": as_text(remote.clock.at)}]
-    for most, ask in (
+    asks: list[tuple[int, Callable[[], Any]]] = [
         (6, lambda: remote.get("/v3/appendix/user_data")),
         (10, lambda: remote.post("/v3/serp/id_list", span)),
         (10, lambda: remote.get("/v3/appendix/status")),
         (10, lambda: remote.get("/v3/appendix/errors")),
-    ):
+    ]
+    for most, ask in asks:
         assert not any(throttled(ask()) for _ in range(most))
         assert throttled(ask()) == 40202
     remote.pass_(MINUTE)
