@@ -4,10 +4,12 @@ Usage: cycle.py MANNER BATCH FILE
 Plans the file (`readyd post`), then is `readyd run`, and ends when all is home. It waits less than readyd does; what it
 does, and in which order, is readyd's own. `impatient` takes silence for a refusal, and `hasty` writes states before
 bodies, `normal` syncs less: as readyd never does, so that tests can show that they would notice. `hanging` stands
-still as soon as something is posted.
+still as soon as something is posted. `poor` may open no file and no connection, and `short` let no file grow, once
+it has begun and before its first call; whoever started it may allow it again.
 """
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,6 +39,9 @@ HURRY = {
     "turnarounds": (Turnaround("", 1_000, 60_000),),
 }
 TICK_S = 0.3
+LIMITS = {"poor": (resource.RLIMIT_NOFILE, 3), "short": (resource.RLIMIT_FSIZE, 512)}
+"""What is allowed at first: no descriptor but those that are open, and files of so many bytes."""
+
 PLENTY = 6_000
 """Calls a minute of each kind: the simulator beside it allows more."""
 
@@ -95,6 +100,16 @@ def hanging() -> None:
     service.Service._reconcile = hung  # type: ignore[method-assign]
 
 
+def limited() -> None:
+    begin, (kind, least) = service.Service._record_start, LIMITS[manner]
+
+    def begun(self: service.Service) -> None:
+        begin(self)
+        resource.setrlimit(kind, (least, resource.getrlimit(kind)[1]))
+
+    service.Service._record_start = begun  # type: ignore[method-assign]
+
+
 manner, batch, file = sys.argv[1:]
 build, review, work = service.build_tools, service.Service._review, service.Service.run  # type: ignore[attr-defined]
 service.build_tools = hurried  # type: ignore[attr-defined]
@@ -103,7 +118,7 @@ service.Service.run = running  # type: ignore[method-assign]
 service.TICKS.update(dict.fromkeys(service.TICKS.keys() - {"maintain"}, TICK_S))  # type: ignore[arg-type]
 composition.ID_LIST_LIMIT = PLENTY
 audit.REPLAN_MS = reconcile.REPLAN_MS = 200
-manners = {"hasty": hasty, "normal": normal, "hanging": hanging}
+manners = {"hasty": hasty, "normal": normal, "hanging": hanging, "poor": limited, "short": limited}
 if manner in manners:
     manners[manner]()
 os.environ["READYD_LOG_FORMAT"] = "json"

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import resource
 import shutil
 import signal
@@ -59,28 +58,29 @@ def troubled(place: Cycle) -> bool:
     return '"ledger.trouble"' in place.said()
 
 
+def lift(process: "subprocess.Popen[bytes]", kind: int) -> None:
+    """Allow a process as much as it may be allowed."""
+    _, hard = resource.prlimit(process.pid, kind)
+    resource.prlimit(process.pid, kind, (hard, hard))
+
+
 # limits
 
 
 def test_files_that_may_not_grow_stop_the_work_and_not_the_process(place: Cycle, until: Until) -> None:
-    with running(place) as process:
-        until(lambda: begun(place), "it has begun")
-        _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (512, resource.RLIM_INFINITY))
+    with running(place, "short") as process:
         until(lambda: troubled(place), "it says so")
         assert max(place.counts()) <= 1
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        lift(process, resource.RLIMIT_FSIZE)
         until(lambda: process.poll() is not None, "all is home")
         assert process.returncode == 0
     place.check("files might not grow")
 
 
 def test_a_process_without_descriptors_goes_on_when_it_has_some(place: Cycle, until: Until) -> None:
-    with running(place) as process:
-        until(lambda: begun(place), "it has begun")
-        opened = len(os.listdir(f"/proc/{process.pid}/fd"))
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (opened, 4096))
+    with running(place, "poor") as process:
         until(lambda: "Too many open files" in place.said() or troubled(place), "it says so")
-        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1024, 4096))
+        lift(process, resource.RLIMIT_NOFILE)
         until(lambda: process.poll() is not None, "all is home")
         assert process.returncode == 0
     place.check("there were no descriptors")
