@@ -1,6 +1,7 @@
 """What every part of the tests may need: logging that is put back as it was, figures that are told. Knows no part."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,11 @@ def restored_logs() -> Iterator[None]:
         root.removeHandler(handler)
     logging.captureWarnings(False)
     warnings.showwarning = show
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Let one more process test than there are cores: a quarter of the time they wait for the processes they start."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from daemon import composition, service
 from daemon.cli.main import run
-from daemon.passes import audit, lookup, reconcile
+from daemon.passes import audit, collect, lookup, reconcile
 from daemon.policy.rules import Turnaround
 from daemon.settings import Settings
 from ledger import database, engine, schema
@@ -118,6 +118,7 @@ service.Service.run = running  # type: ignore[method-assign]
 service.TICKS.update(dict.fromkeys(service.TICKS.keys() - {"maintain"}, TICK_S))  # type: ignore[arg-type]
 composition.ID_LIST_LIMIT = PLENTY
 audit.REPLAN_MS = reconcile.REPLAN_MS = 200
+collect.LEDGER_REST_MS, service.AFTER_FAILURE_S = 1_000, 1
 manners = {"hasty": hasty, "normal": normal, "hanging": hanging, "poor": limited, "short": limited}
 if manner in manners:
     manners[manner]()
