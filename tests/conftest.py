@@ -27,6 +27,7 @@ def restored_logs() -> Iterator[None]:
     warnings.showwarning = show
 
 
+@pytest.hookimpl(optionalhook=True)  # there are no workers without xdist
 def pytest_xdist_auto_num_workers() -> int:
     """Let one more process test than there are cores: a quarter of the time they wait for the processes they start."""
     return (os.cpu_count() or 1) + 1
