@@ -114,7 +114,7 @@ class Rules:
 
     # Back-off per task.
     pending_least_ms: int = MINUTE_MS
-    pending_most_ms: int = HOUR_MS
+    pending_most_ms: int = 50 * MINUTE_MS  # stretched by a fifth: no later than an hour after it is done
     retry_least_ms: int = 15 * SECOND_MS
     retry_most_ms: int = 15 * MINUTE_MS
     odd_least_ms: int = 5 * MINUTE_MS

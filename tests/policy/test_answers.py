@@ -127,6 +127,22 @@ def test_not_yet_is_remembered_as_a_proof_that_it_was_not_done() -> None:
     assert step.pending_at == NOON + 5
 
 
+@given(
+    st.text(min_size=1),
+    st.integers(0, 40),
+    st.integers(0, 40 * DAY_MS),
+    st.sampled_from([State.POSTED, State.READY]),
+)
+def test_what_is_not_done_yet_is_asked_for_within_the_hour_however_old_it_is(
+    task_id: str, attempts: int, age: int, state: State
+) -> None:
+    """Also one that no list shows is home an hour after it is done."""
+    task = replace(TASK, id=task_id, state=state, attempts=attempts, code=40602)
+    step = decide(task, answer(AnswerKind.PENDING, 40602), NOON + age, RULES)
+    assert isinstance(step, Postponement)
+    assert MINUTE_MS <= step.next_try_at - (NOON + age) <= HOUR_MS
+
+
 def test_pauses_grow_but_end() -> None:
     pauses = [remote_pause(n, AnswerKind.UNREACHABLE, RULES) for n in range(1, 100)]
     assert pauses[0] == SECOND_MS
