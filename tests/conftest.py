@@ -4,6 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,14 @@ import structlog
 
 from daemon import logs
 from tests import order
+from tests.memory import directory
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A directory in memory, where there is such a place."""
+    with directory() as place:
+        yield place
 
 
 @pytest.fixture

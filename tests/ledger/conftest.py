@@ -1,7 +1,5 @@
 """Ledgers for tests: always a real file, with a few builders for what the remote would answer."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -203,17 +201,14 @@ def kit() -> Kit:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
+def tmp_path(memory: Path) -> Path:
+    """Write in memory: the tests of processes and of power cuts have a disk."""
+    return memory
 
 
 @pytest.fixture
-def quick_path() -> Iterator[Path]:
-    """A ledger in memory where there is such a place: for tests that write a thousand times and lose no power."""
-    memory = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    yield directory / "ledger.db"
-    shutil.rmtree(directory)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
 
 
 @pytest.fixture

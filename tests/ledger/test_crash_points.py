@@ -176,7 +176,7 @@ def tell_until_it_ends(path: Path, kit: Any, tell: Callable[[], bool]) -> int:
     raise AssertionError
 
 
-def test_an_exception_at_any_write_leaves_a_whole_ledger(quick_path: Path, kit: Any) -> None:
+def test_an_exception_at_any_write_leaves_a_whole_ledger(path: Path, kit: Any) -> None:
     def crash() -> None:
         raise Crash
 
@@ -184,22 +184,22 @@ def test_an_exception_at_any_write_leaves_a_whole_ledger(quick_path: Path, kit: 
 
     def tell() -> bool:
         try:
-            story(quick_path, kit)
+            story(path, kit)
         except Crash:
             return True
         return False
 
-    assert tell_until_it_ends(quick_path, kit, tell) > 90
+    assert tell_until_it_ends(path, kit, tell) > 90
 
 
-def test_a_kill_at_any_write_leaves_a_whole_ledger(quick_path: Path, kit: Any) -> None:
+def test_a_kill_at_any_write_leaves_a_whole_ledger(path: Path, kit: Any) -> None:
     Mortal.die = staticmethod(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     def tell() -> bool:
         child = os.fork()
         if child == 0:
             try:
-                story(quick_path, kit)
+                story(path, kit)
                 os._exit(0)
             except BaseException:
                 os._exit(1)
@@ -207,7 +207,7 @@ def test_a_kill_at_any_write_leaves_a_whole_ledger(quick_path: Path, kit: Any) -
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
         return os.WIFSIGNALED(status)
 
-    assert tell_until_it_ends(quick_path, kit, tell) > 90
+    assert tell_until_it_ends(path, kit, tell) > 90
 
 
 def test_an_exception_inside_a_verb_leaves_the_same_ledger_usable(path: Path, kit: Any) -> None:

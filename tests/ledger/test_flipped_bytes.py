@@ -78,9 +78,8 @@ def use_all(path: Path) -> dict[str, State]:
 
 @pytest.mark.parametrize("act", [read_all, use_all])
 def test_a_flipped_byte_is_harmless_or_noticed(
-    act: Callable[[Path], dict[str, State]], original: tuple[bytes, bytes], quick_path: Path
+    act: Callable[[Path], dict[str, State]], original: tuple[bytes, bytes], path: Path
 ) -> None:
-    path = quick_path
     path.write_bytes(original[0])
     right = act(path)
     assert len(right) == 60
@@ -116,14 +115,14 @@ def bodies(path: Path) -> dict[str, bytes | None]:
 
 
 def test_a_flipped_byte_in_a_results_file_gives_the_right_result_or_none(
-    original: tuple[bytes, bytes], quick_path: Path
+    original: tuple[bytes, bytes], path: Path
 ) -> None:
     ledger, results = original
-    quick_path.write_bytes(ledger)
-    month = quick_path.parent / "results" / "2026-11.db"
+    path.write_bytes(ledger)
+    month = path.parent / "results" / "2026-11.db"
     month.parent.mkdir()
     month.write_bytes(results)
-    right, noticed = bodies(quick_path), 0
+    right, noticed = bodies(path), 0
     assert None not in right.values()
     for offset in offsets(len(results)):
         content = bytearray(results)
@@ -132,7 +131,7 @@ def test_a_flipped_byte_in_a_results_file_gives_the_right_result_or_none(
             file.unlink()
         month.write_bytes(content)
         try:
-            found = bodies(quick_path)
+            found = bodies(path)
         except LedgerError:
             noticed += 1
             continue

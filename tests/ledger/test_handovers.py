@@ -164,15 +164,13 @@ def test_taking_the_same_result_twice_counts_once(book: Ledger, kit: Any) -> Non
     assert book.handovers.targets()[0].handed == 1
 
 
-def test_a_crash_at_any_write_repeats_at_most_one_hand_over_and_loses_none(
-    quick_path: Path, kit: Any
-) -> None:
+def test_a_crash_at_any_write_repeats_at_most_one_hand_over_and_loses_none(tmp_path: Path, kit: Any) -> None:
     def crash() -> None:
         raise Crash
 
     Mortal.die = staticmethod(crash)
     for point in count(1):
-        path = quick_path.parent / str(point) / "ledger.db"
+        path = tmp_path / str(point) / "ledger.db"
         with Ledger.open(path) as book:
             book.handovers.begin("t", "http", T0, backfill=False)
             home(book, kit, "a", "b", "c")

@@ -265,6 +265,12 @@ Story = Callable[[Life], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
+def tmp_path(memory: Path) -> Path:
+    """Live in memory: months of commits, and no power is cut."""
+    return memory
+
+
+@pytest.fixture
 def live(tmp_path: Path) -> Callable[..., Life]:
     """Run a story in virtual time, and check what must hold after every story."""
 

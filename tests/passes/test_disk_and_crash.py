@@ -1,9 +1,7 @@
 """A disk that refuses, and a process that dies at any write: the work goes on, and no result is lost or doubled."""
 
 import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
@@ -163,15 +161,6 @@ class Mortal(LedgerDatabase):
         self._step()
         super().commit()  # type: ignore[no-untyped-call]
         self._step()
-
-
-@pytest.fixture
-def memory() -> Iterator[Path]:
-    """A directory in memory where there is such a place: a hundred ledgers are written here, and power is not cut."""
-    shared = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize(

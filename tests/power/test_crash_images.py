@@ -6,9 +6,8 @@ The real writer's system calls are recorded, and disks drawn from them, some hun
 import os
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
     not strace_works(), reason="strace is not here, or may not trace: no power was CUT here"
 )
-
-
-@pytest.fixture
-def memory() -> Iterator[Path]:
-    """Many small files are written and thrown away."""
-    place = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(dir=place if place.is_dir() else None))
-    yield directory
-    shutil.rmtree(directory)
 
 
 def recorded(memory: Path, mode: str) -> list[disk.Op]:

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import random
-import shutil
-import tempfile
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +21,7 @@ from daemon.web.limits import Limits
 from daemon.web.server import Front
 from ledger.errors import LedgerError
 from ledger.store import Ledger
+from tests import memory
 from tests.simulation.clerk import Clerk
 from tests.simulation.deeds import Deeds
 from tests.simulation.fate import Death, Fate, Mortal
@@ -340,11 +339,7 @@ def play(plan: Plan) -> Story:
 
 def played(plan: Plan) -> tuple[Story, list[str]]:
     """Play a world, and tell everything of the tasks that went wrong in it."""
-    shared = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(prefix="readyd-world-", dir=shared if shared.is_dir() else None))
-    try:
-        life = Life(plan, directory)
+    with memory.directory() as place:
+        life = Life(plan, place)
         story = life.play()
         return story, life.tell()
-    finally:
-        shutil.rmtree(directory)
