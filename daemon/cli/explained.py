@@ -193,7 +193,7 @@ def _time(case: Case, standing: "Standing", now: int) -> Iterator[str]:
         yield f"The remote keeps its result until {at} ({left}), and a GET by id works until then."
     else:
         yield f"Since {at} ({words.ago(standing.retention_at, now)}) the remote may have deleted its result."
-        yield "Only when a GET is answered so (40403) does it count as lost."
+        yield "Only when two GETs are answered so (40403) does it count as lost."
 
 
 def _shown(task: Task, deadline_at: int, now: int) -> str:

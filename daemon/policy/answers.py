@@ -1,7 +1,7 @@
 """What an answer to a GET means for the task: an end, or another try later. Knows no wire and no ledger.
 
-Nothing but proof makes a task *lost*: 40403, or 40401 again and again after a grace period. A code that nobody
-knows keeps the task and asks again, slower and slower.
+Nothing but proof makes a task *lost*: 40403 said twice, or 40401 again and again after a grace period. A code that
+nobody knows keeps the task and asks again, slower and slower.
 """
 
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ def decide(
 
 
 def _decide(task: Candidate, answer: Answer, now: int, rules: Rules) -> Settlement | Postponement:
-    if answer.kind is AnswerKind.EXPIRED and not _proven_expired(task, now, rules):
+    if answer.kind is AnswerKind.EXPIRED and not _proven_expired(task):
         return _postponed(task, replace(answer, kind=AnswerKind.RETRY, code=EXPIRED_CODE), now, rules)
     if answer.kind in ENDS:
         to, reason = ENDS[answer.kind]
@@ -93,13 +93,14 @@ def _settled(task: Candidate, answer: Answer, to: State, reason: Reason, now: in
     return Settlement(task.id, task.state, to, reason, answer.code, answer.message, now)
 
 
-def _proven_expired(task: Candidate, now: int, rules: Rules) -> bool:
-    """Say whether 40403 is proof: at its time, or said twice.
+def _proven_expired(task: Candidate) -> bool:
+    """Say whether 40403 is proof: said twice.
 
-    HTML goes after 7 days and other forms after 30 (docs, task_get): said early, the first time, it may be about one
-    form only. The next GET asks for the usual one.
+    HTML goes after 7 days and other forms after 30 (docs, task_get): the first time it may be about one form only, and
+    by the clock nobody can tell, because that may have been wrong when the task was recorded. The next GET asks for the
+    usual form.
     """
-    return now - task.posted_at >= rules.retention_ms or task.code == EXPIRED_CODE
+    return task.code == EXPIRED_CODE
 
 
 def _proven_missing(task: Candidate, now: int, rules: Rules) -> bool:

@@ -195,7 +195,7 @@ def test_expired_before_and_after_it_is_proven(live: Live) -> None:
         text = explained(life, one)
         assert "It is posted" in text["known"]
         assert says(text["time"], "Since @ (1d ago) the remote may have deleted its result.")
-        assert "Only when a GET is answered so (40403) does it count as lost." in text["time"]
+        assert "Only when two GETs are answered so (40403) does it count as lost." in text["time"]
         life.start()
         await life.until(lambda: life.task(one).state is State.LOST, within=HOUR)
         text = explained(life, one)

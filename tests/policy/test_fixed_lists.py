@@ -1,5 +1,6 @@
 """Which list of re-parsed tasks is asked, when, beside what; and which of its rows are news."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,8 +161,9 @@ def candidate() -> Candidate:
 @pytest.mark.parametrize("kind", [AnswerKind.FAILED, AnswerKind.EXPIRED])
 def test_a_later_edition_that_cannot_be_had_leaves_the_earlier_one(kind: AnswerKind) -> None:
     answer = Answer(kind, 40403, "gone")
-    first = answers.decide(candidate(), answer, NOON, RULES)
-    later = answers.decide(candidate(), answer, NOON, RULES, 2)
+    told = replace(candidate(), code=40403)  # once before
+    first = answers.decide(told, answer, NOON, RULES)
+    later = answers.decide(told, answer, NOON, RULES, 2)
     assert isinstance(first, Settlement)
     assert first.to in (State.FAILED, State.LOST)
     assert isinstance(later, Settlement)
