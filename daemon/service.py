@@ -147,6 +147,7 @@ class Service:
         self._refused = False  # the account, by the last call
         self._offset_s: float | None = None  # wall clock less monotonic clock
         self._review_again_at = 0  # monotonic ms
+        self._ticked_at = 0  # monotonic ms
 
     async def run(self) -> None:
         """Work until `stop` is set (a signal, or the caller), then end within ten seconds."""
@@ -205,10 +206,13 @@ class Service:
         for name, seconds in TICKS.items():
             self._scheduler.add_job(self._tick, Every(seconds), args=[name], id=name)
         self._scheduler.start()
+        self._ticked_at = self.tools.ticks()
         self._watch_clock()
 
     async def _tick(self, name: str) -> None:
         """Wake a pass. A coroutine: APScheduler runs plain functions in threads, and events know no threads."""
+        self._ticked_at = self.tools.ticks()
+        self._notice_step()  # before a pass writes by a clock that is wrong for a moment only
         if name == "handover":
             self._wake_targets()
         else:
@@ -290,6 +294,7 @@ class Service:
 
     def _watch_clock(self) -> None:
         self._notice_step()
+        self._notice_silence()
         clock_step.write(self.tools)
         self._clock_timer = asyncio.get_running_loop().call_later(TICK_S, self._watch_clock)
 
@@ -301,12 +306,21 @@ class Service:
         if abs(moved_s) > clock_step.STEP_S:
             self._stepped(moved_s)
 
-    def _stepped(self, moved_s: float) -> None:
-        """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
-        self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
+    def _notice_silence(self) -> None:
+        """Notice that no tick has come: the clock was wrong just when APScheduler looked, and is right again."""
+        if self.tools.ticks() - self._ticked_at > 2 * TICK_S * 1000:
+            self._begin_ticks_anew()
+
+    def _begin_ticks_anew(self) -> None:
+        self._ticked_at = self.tools.ticks()
         for name, seconds in TICKS.items():
             # A new trigger: the old one would not fire before the instant at which it was made.
             self._scheduler.reschedule_job(name, trigger=Every(seconds))
+
+    def _stepped(self, moved_s: float) -> None:
+        """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
+        self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
+        self._begin_ticks_anew()
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon import virtual
+from daemon import service, virtual
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import Options
 from daemon.standing import as_candidate
@@ -139,6 +139,29 @@ def test_a_stepped_wall_clock_stops_nothing_and_loses_nothing(live: Live, by: in
         assert not life.alerts("expiring"), "nothing was near any deadline"
         assert not life.alerts("retention")
         assert life.events("clock.stepped")
+
+    live(story, true_time=True)
+
+
+@pytest.mark.parametrize("by", [-2 * HOUR, 3 * DAY], ids=["two hours back", "three days forth"])
+def test_a_clock_that_was_wrong_for_a_moment_stops_nothing(
+    live: Live, monkeypatch: pytest.MonkeyPatch, by: int
+) -> None:
+    """APScheduler looked at it just then and waits for hours; that it was set was over before it was noticed."""
+    monkeypatch.setattr(service, "TICK_S", 60)  # so rarely the clock is looked at; passes are woken as ever
+
+    async def story(life: Any) -> None:
+        life.start()
+        await life.sleep(MINUTE + 10 * SECOND)
+        ids = life.post(count=3)
+        virtual.step_wall_clock(by)
+        await life.sleep(20 * SECOND)
+        virtual.step_wall_clock(-by)
+        right = life.world.now()
+        await life.until_settled(within=HOUR)
+        assert life.line.since(right, "tasks_ready")
+        assert all(life.world.truth(one).collected_at - right < HOUR for one in ids)
+        assert bool(life.events("clock.stepped")) == (by > 0), "set back, no pass was woken by it"
 
     live(story, true_time=True)
 

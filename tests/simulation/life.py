@@ -16,7 +16,6 @@ from daemon.settings_webhook import Webhook
 from daemon.simulator.faults import Faults
 from daemon.simulator.options import LOGIN
 from daemon.simulator.records import Task as RemoteTask
-from daemon.virtual import VirtualClock
 from daemon.web.limits import Limits
 from daemon.web.server import Front
 from ledger.errors import LedgerError
@@ -29,7 +28,7 @@ from tests.simulation.oracle import Oracle
 from tests.simulation.plan import PASSWORD, SECRET, Act, Plan
 from tests.simulation.reading import ViolationError
 from tests.simulation.remote import Line, Postman, Remote
-from tests.simulation.surroundings import Paper, Watch, unhurried
+from tests.simulation.surroundings import Clock, Paper, Watch, unhurried
 from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
 
 IN_DARK = 2  # so many acts may happen while no process runs
@@ -156,6 +155,8 @@ class Life:
             self.fate.restore()
         self.deeds.down_ms = sentence.down_ms
         self.fate.spare()
+        if sentence.power:
+            self.time.reboot()
 
     def _stay_down(self) -> None:
         """Let time pass without a process; some acts may fall into it."""
@@ -198,7 +199,7 @@ class Life:
         self.deeds.down_ms = AGAIN_MS
 
     async def _serve(self, ledger: Ledger) -> None:
-        tools = build_tools(self.settings, ledger, VirtualClock(), transport=lambda: self.line)
+        tools = build_tools(self.settings, ledger, Clock(self.time), transport=lambda: self.line)
         served = Service(tools, lanes=self.settings.lanes, notifier=Watch(self.oracle.reviewed))
         front = Front(tools, self.settings.webhook, served.collector.refresh, limits=Limits())
         tasks = [asyncio.create_task(self._drive()), asyncio.create_task(served.run())]

@@ -234,6 +234,7 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        # In both places: where only one of them is careless, the other makes good what a world can see.
         "a set clock not noticed",
         12,
         (
@@ -241,6 +242,13 @@ BUGS: tuple[Bug, ...] = (
             """
 -        if abs(moved_s) > clock_step.STEP_S:
 +        if abs(moved_s) > 1_000_000_000:
+""",
+        ),
+        (
+            "daemon.service",
+            """
+-        if self.tools.ticks() - self._ticked_at > 2 * TICK_S * 1000:
++        if self.tools.ticks() - self._ticked_at > 1_000_000_000_000:
 """,
         ),
     ),

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from daemon import service
 from daemon.notify import Notifier
 from daemon.passes import queue
+from daemon.virtual import VirtualClock
 from tests.simulation.fate import Fate
-from tests.simulation.timeline import MINUTE
+from tests.simulation.timeline import MINUTE, Timeline
 
 
 class Paper:
@@ -40,6 +41,16 @@ class Watch(Notifier):
 
     def status(self, text: str) -> None:
         self._reviewed()
+
+
+class Clock(VirtualClock):
+    """The clock of one machine, which may be started anew."""
+
+    def __init__(self, time: Timeline) -> None:
+        self._time = time
+
+    def boot(self) -> str:
+        return f"boot {self._time.boots}"
 
 
 @contextlib.contextmanager

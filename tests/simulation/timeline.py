@@ -1,7 +1,7 @@
 """True time and the machine's clocks in one world, across all its processes. Knows no task and no fault.
 
-The remote lives by true time. The wall clock of readyd's machine may be set wrong, and its monotonic clock begins anew
-with each process, as after a reboot.
+The remote lives by true time. The wall clock of readyd's machine may be set wrong; its monotonic clock goes on from one
+process to the next, and begins anew when the machine does.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self.offset = 0  # ms by which the wall clock is wrong
+        self.boots = 0
+        self._uptime_us: int | None = None  # the monotonic clock between two processes; None: it begins
         self._base = START
         self._born = 0.0
         self._loop: TurningLoop | None = None
@@ -50,10 +52,16 @@ class Timeline:
             self._loop.step_wall_clock(by_ms)
 
     def pass_by(self, ms: int) -> None:
-        """Let time pass while the machine is off or asleep: its monotonic clock stands still."""
+        """Let time pass without a process, or while the machine is asleep: then its monotonic clock stands still."""
         self._base += ms
         if self._loop is not None:
             self._loop.step_wall_clock(ms)
+        elif self._uptime_us is not None:
+            self._uptime_us += ms * 1000
+
+    def reboot(self) -> None:
+        """Start the machine anew."""
+        self.boots, self._uptime_us = self.boots + 1, None
 
     def hang(self, ms: int) -> None:
         """Let time pass while the process waits for its disk: nothing else runs."""
@@ -62,6 +70,8 @@ class Timeline:
 
     def freeze(self) -> None:
         """Stop the clock: the process is dead, and what its loop still tidies up takes no time."""
+        if self._loop is not None:
+            self._uptime_us = self._loop.uptime_us
         self._base, self._loop = self.now(), None
 
     def bury(self) -> None:
@@ -77,6 +87,8 @@ class Timeline:
 
             def build() -> TurningLoop:
                 self._loop = TurningLoop(traveller, turn)
+                if self._uptime_us is not None:
+                    self._loop.uptime_us = self._uptime_us
                 self._born = self._loop.time()
                 return self._loop
 
@@ -102,6 +114,15 @@ class TurningLoop(VirtualLoop):
         self._turn = turn
         self.buried = False
         self.turns = True
+
+    @property
+    def uptime_us(self) -> int:
+        """How long the machine has been on."""
+        return self._elapsed_us
+
+    @uptime_us.setter
+    def uptime_us(self, us: int) -> None:
+        self._elapsed_us = us
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if not self.buried:
