@@ -167,6 +167,9 @@ class Postman:
         return answer.status_code
 
 
+NEVER_LISTED = {"unlisted", "failed_unlisted"}
+"""Kinds of bad luck of a task: no list shows it, or none if it fails."""
+
 STORM = 12
 STORM_WITHIN = 10 * MINUTE
 
