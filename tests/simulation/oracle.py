@@ -18,7 +18,7 @@ from daemon.simulator.catalogue import LISTINGS
 from daemon.simulator.records import Task as RemoteTask
 from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
 from tests.simulation.reading import Files, ViolationError
-from tests.simulation.remote import NEVER_LISTED, STORM, Remote, storm
+from tests.simulation.remote import NEVER_LISTED, STORM, Remote, is_never_seen, storm
 from tests.simulation.timeline import MINUTE, SECOND, Timeline
 
 LEGAL = {
@@ -92,6 +92,7 @@ class Oracle(Files):
             and task.collected_at is None
             and "postback_url" not in task.fields
             and task.revision == 1  # parsed anew, it is on another list, and its time counts from then
+            and not is_never_seen(task)
             and task.done_at + rules.visibility_ms - now < rules.expiring_ms - 2 * MINUTE
         ]
         if not near:

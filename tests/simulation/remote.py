@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from daemon.simulator.records import Call, Delivery, Reply
+from daemon.simulator.records import Task as RemoteTask
 from daemon.simulator.transport import SimulatedTransport
 from daemon.simulator.world import World
 from tests.simulation.fate import Fate, Sentence
@@ -174,9 +175,14 @@ STORM = 12
 STORM_WITHIN = 10 * MINUTE
 
 
+def is_never_seen(task: RemoteTask) -> bool:
+    """Say whether nothing shows a task: no list does, and its API has no id_list, so only a GET by id tells of it."""
+    return task.function.api == "ai_optimization" and bool(task.luck & NEVER_LISTED)
+
+
 def storm(times: list[int], most: int = STORM) -> bool:
     """Say whether a task was asked for more often within some minutes than any back-off allows."""
     return any(later - first < STORM_WITHIN for first, later in zip(times, times[most:], strict=False))
 
 
-__all__ = ["SECOND", "Line", "Postman", "Remote", "storm"]
+__all__ = ["SECOND", "Line", "Postman", "Remote", "is_never_seen", "storm"]
