@@ -39,7 +39,7 @@ def is_proof(heard: list[tuple[int, Answer]]) -> bool:
     """Judge the last answer by all that was heard, without knowing how the code counts."""
     at, last = heard[-1]
     if last is GONE:
-        return at - NOON >= 30 * DAY_MS or [one for _, one in heard[-2:]] == [GONE, GONE]
+        return [one for _, one in heard[-2:]] == [GONE, GONE]
     row = [when for when, one in heard[-10:] if one is MISSING]
     return len(row) == 10 and at - NOON >= HOUR_MS
 
