@@ -307,20 +307,16 @@ class Service:
             self._stepped(moved_s)
 
     def _notice_silence(self) -> None:
-        """Notice that no tick has come: the clock was wrong just when APScheduler looked, and is right again."""
+        """Notice that no tick has come: the clock was behind just when APScheduler looked, and is right again."""
         if self.tools.ticks() - self._ticked_at > 2 * TICK_S * 1000:
-            self._begin_ticks_anew()
-
-    def _begin_ticks_anew(self) -> None:
-        self._ticked_at = self.tools.ticks()
-        for name, seconds in TICKS.items():
-            # A new trigger: the old one would not fire before the instant at which it was made.
-            self._scheduler.reschedule_job(name, trigger=Every(seconds))
+            self._scheduler.wakeup()  # what is due by the clock of now
 
     def _stepped(self, moved_s: float) -> None:
         """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
         self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
-        self._begin_ticks_anew()
+        for name, seconds in TICKS.items():
+            # A new trigger: the old one would not fire before the instant at which it was made.
+            self._scheduler.reschedule_job(name, trigger=Every(seconds))
         self._reconciler.forget_plan()
         self._auditor.forget_plan()
         self._fixer.forget_plan()
