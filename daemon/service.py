@@ -314,6 +314,7 @@ class Service:
     def _stepped(self, moved_s: float) -> None:
         """Re-anchor what hangs on the wall clock; APScheduler's next run is a wall instant."""
         self._review_again_at = self.tools.ticks() + REVIEW_S * 1000
+        self._ticked_at = self.tools.ticks()
         for name, seconds in TICKS.items():
             # A new trigger: the old one would not fire before the instant at which it was made.
             self._scheduler.reschedule_job(name, trigger=Every(seconds))
