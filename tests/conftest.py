@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from daemon import logs
+from daemon.logs_text import Hidden
 from tests import order
 from tests.memory import directory
 
@@ -28,7 +29,7 @@ def restored_logs() -> Iterator[None]:
     show = warnings.showwarning
     yield
     structlog.reset_defaults()
-    logs._hidden = type(logs._hidden)()
+    logs._hidden = Hidden()
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, logs._Bridge)]:
         root.removeHandler(handler)

@@ -75,6 +75,12 @@ class Task:
         """Order by age, as lists do."""
         return (self.posted_at, self.number)
 
+    @property
+    def is_never_listed(self) -> bool:
+        """Say whether no list ever shows it: by bad luck, or because it failed by bad luck."""
+        failed_quietly = self.code in {40101, 40103} and "failed_unlisted" in self.luck
+        return failed_quietly or "unlisted" in self.luck
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:

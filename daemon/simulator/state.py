@@ -144,8 +144,7 @@ class State:
             self.schedule(at + _REPARSED_AFTER_MS, "reparse", task)
 
     def _plan_row(self, task: Task, at: int) -> None:
-        failed_quietly = task.code in {40101, 40103} and "failed_unlisted" in task.luck
-        if "unlisted" not in task.luck and not failed_quietly:
+        if not task.is_never_listed:
             self.schedule(at + task.lag_ms, "list", task)
 
     def _on_list(self, task: Task, at: int) -> None:

@@ -21,6 +21,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from daemon import logs
+from daemon.logs_text import Hidden
 from daemon.settings import Secret
 
 LOGIN = (
@@ -220,7 +221,7 @@ def test_the_journal_never_gets_a_line_that_it_would_break(log_to: LogTo) -> Non
 )
 def test_any_secret_stays_secret(form: str, secret: str, around: str, log_to: LogTo) -> None:
     stream = log_to(form)
-    logs._hidden = type(logs._hidden)()
+    logs._hidden = Hidden()
     logs.hide(secret)
     logs.get_logger().info(
         "e", a=around + secret + around, b=[{"c": secret}], d=repr(secret), f=secret.encode()

@@ -27,7 +27,7 @@ from tests.simulation.fate import Death, Fate, Mortal
 from tests.simulation.oracle import Oracle
 from tests.simulation.plan import PASSWORD, SECRET, Act, Plan
 from tests.simulation.reading import ViolationError
-from tests.simulation.remote import NEVER_LISTED, Line, Postman, Remote
+from tests.simulation.remote import Line, Postman, Remote
 from tests.simulation.surroundings import Clock, Paper, Watch, unhurried
 from tests.simulation.timeline import HOUR, MINUTE, SECOND, START, Timeline
 
@@ -285,7 +285,7 @@ class Life:
 
     def _comes_at(self, task: RemoteTask) -> int:
         """Say when there is a sign of a task at the latest."""
-        never_listed = bool(task.luck & NEVER_LISTED)
+        never_listed = task.is_never_listed
         if task.function.api == "ai_optimization" and (self.oracle.clock_was_wrong or never_listed):
             # On no list: its row never appears, or it was asked for by id while the clock was ahead, and not kept. This
             # API has no id_list either. It is asked for again when it is overdue.

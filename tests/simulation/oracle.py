@@ -18,7 +18,7 @@ from daemon.simulator.catalogue import LISTINGS
 from daemon.simulator.records import Task as RemoteTask
 from tests.simulation.plan import ADOPTED, PASSWORD, SECRET, Plan
 from tests.simulation.reading import Files, ViolationError
-from tests.simulation.remote import NEVER_LISTED, STORM, Remote, is_never_seen, storm
+from tests.simulation.remote import STORM, Remote, is_never_seen, storm
 from tests.simulation.timeline import MINUTE, SECOND, Timeline
 
 LEGAL = {
@@ -368,7 +368,7 @@ class Oracle(Files):
             if task is None or task.revision > 1 or not task.done:
                 continue
             # The silence of a list that never shows it is believed; but then only a deadline at that list hangs on it.
-            early = earliest is not None and earliest > task.done_at and not task.luck & NEVER_LISTED
+            early = earliest is not None and earliest > task.done_at and not task.is_never_listed
             if early or latest + SECOND < task.done_at:
                 raise ViolationError(
                     "evidence",

@@ -168,16 +168,13 @@ class Postman:
         return answer.status_code
 
 
-NEVER_LISTED = {"unlisted", "failed_unlisted"}
-"""Kinds of bad luck of a task: no list shows it, or none if it fails."""
-
 STORM = 12
 STORM_WITHIN = 10 * MINUTE
 
 
 def is_never_seen(task: RemoteTask) -> bool:
     """Say whether nothing shows a task: no list does, and its API has no id_list, so only a GET by id tells of it."""
-    return task.function.api == "ai_optimization" and bool(task.luck & NEVER_LISTED)
+    return task.function.api == "ai_optimization" and task.is_never_listed
 
 
 def storm(times: list[int], most: int = STORM) -> bool:
