@@ -212,7 +212,6 @@ class Service:
     async def _tick(self, name: str) -> None:
         """Wake a pass. A coroutine: APScheduler runs plain functions in threads, and events know no threads."""
         self._ticked_at = self.tools.ticks()
-        self._notice_step()  # before a pass writes by a clock that is wrong for a moment only
         if name == "handover":
             self._wake_targets()
         else:

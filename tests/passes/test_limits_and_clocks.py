@@ -161,7 +161,9 @@ def test_a_clock_that_was_wrong_for_a_moment_stops_nothing(
         await life.until_settled(within=HOUR)
         assert life.line.since(right, "tasks_ready")
         assert all(life.world.truth(one).collected_at - right < HOUR for one in ids)
-        assert bool(life.events("clock.stepped")) == (by > 0), "set back, no pass was woken by it"
+        assert bool(life.events("clock.stepped")) == (by > 0), (
+            "set ahead, the review is woken, and notices it"
+        )
 
     live(story, true_time=True)
 
